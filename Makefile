@@ -1,0 +1,48 @@
+# One word for everything: run, test, lint, bench, docs. Each sets up by itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MARK := $(VENV)/.made
+export DO_NOT_TRACK = 1
+export PREFECT_SERVER_ANALYTICS_ENABLED = false
+
+.PHONY: setup run test lint types imports docs docs-check test-slow bench clean
+
+setup: $(MARK)
+
+$(MARK): constraints.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(MARK)
+
+run: setup
+	$(BIN)/tally demo data
+
+test: lint types imports docs-check
+	$(BIN)/python -m pytest -n 2 -m 'not slow'
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+imports: setup
+	$(BIN)/lint-imports
+
+docs: setup
+	$(BIN)/tally dictionary > docs/data-dictionary.md
+
+docs-check: setup
+	@$(BIN)/tally dictionary | diff -q - docs/data-dictionary.md > /dev/null || \
+		{ echo "docs/data-dictionary.md is out of date: run make docs"; exit 1; }
+
+test-slow: setup
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 -m slow
+
+bench: setup
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,276 @@
+"""The books of a night: the accounts that something touched worked on in full, all others carried over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from flows.intake import Intake, account_feeds, delivery_order, new_facts, with_linked
+from flows.refusing import key_text
+from flows.run import Run
+from flows.stores.lake import WAITING_ROWS, Lake
+from flows.stores.tables import read
+from transforms import carry, restate, versions
+from transforms.aggregates import portfolio
+from transforms.book import keep
+from transforms.feeds import FEEDS, Feed
+from transforms.tables import TABLES
+
+BATCH_ACCOUNTS = 16_384
+"""Accounts worked on at once; bounds memory."""
+ROW = ["feed", "key", "delivery_no", "line_number"]
+"""What tells one waiting row from another; one line may give many rows."""
+_STATE = ("open_items", "deferred", "next_change")
+_STATUS = ("status.loan_status", "status.account_status")
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a night changes in the warehouse: Parquet files by table, and how they come in."""
+
+    work: Path
+    accounts: pl.DataFrame
+    """account_no, source, account_id of the accounts worked on in full."""
+    customers: pl.DataFrame
+    """source, customer_id of the customers worked on."""
+    replaced: dict[str, list[Path]] = field(default_factory=dict)
+    """Tables whose rows of the accounts (or customers) worked on are replaced."""
+    whole: dict[str, list[Path]] = field(default_factory=dict)
+    """Tables replaced whole."""
+    added: dict[str, list[Path]] = field(default_factory=dict)
+    """Tables that grow."""
+    dated: dict[str, list[Path]] = field(default_factory=dict)
+    """Tables whose rows of the as-of date are replaced."""
+    waiting: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WAITING_ROWS))
+    """Rows of the accounts worked on whose references do not hold."""
+
+    def write(self, into: dict[str, list[Path]], table: str, rows: pl.DataFrame) -> None:
+        """Keeps rows in a file for publishing."""
+        paths = into.setdefault(table, [])
+        if rows.height:
+            path = self.work / f"{table}.{len(list(self.work.iterdir()))}.parquet"
+            rows.write_parquet(path, compression="lz4")
+            paths.append(path)
+
+
+def books(run: Run, intake: Intake) -> Changes:
+    """Works out every core, status and risk table of the night, and adds the night's state to the lake."""
+    lake = intake.writer.now()
+    numbers = _touched(run, lake, intake.touched)
+    accounts = lake.scan("accounts").join(numbers.lazy(), on="account_no", how="semi").collect()
+    changes = Changes(run.workplace("tables"), accounts, _touched_customers(run, lake, intake.customers))
+    histories, states = _work_through(run, lake, changes)
+    _say_history(run, lake, changes, histories)
+    _carry_over(run, lake, changes)
+    _write_state(lake, intake, changes, states)
+    _customers(run, lake, changes)
+    _risk(run, changes)
+    return changes
+
+
+def _touched(run: Run, lake: Lake, touched: pl.DataFrame) -> pl.DataFrame:
+    """account_no of the accounts with new facts, with known ones that begin to count, and of all linked with them."""
+    if run.published is None or run.published.policy_hash != run.policy.hash:
+        return lake.scan("accounts").select("account_no").collect()
+    due = lake.scan("state/next_change").filter(pl.col("next_change") <= run.as_of).select("account_no").collect()
+    return with_linked(lake, pl.concat([touched, due]).unique())
+
+
+def _batches(lake: Lake, accounts: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The accounts in batches: linked ones together, the others by number."""
+    links = lake.scan("links").collect()
+    linked = pl.concat([links.select("account_no"), links.select(account_no="other_no")]).unique()
+    together = accounts.join(linked, on="account_no", how="semi")
+    if together.height:
+        yield together
+    yield from accounts.join(linked, on="account_no", how="anti").sort("account_no").iter_slices(BATCH_ACCOUNTS)
+
+
+def facts_of(lake: Lake, accounts: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Per feed of an account, every fact of the accounts with its place in the order of deliveries."""
+    order = delivery_order(lake).lazy()
+    low, high = accounts["account_no"].min(), accounts["account_no"].max()
+    wanted = accounts.select("account_no").lazy()
+    scans = [
+        lake.scan(f"facts/{feed.name}")
+        .filter(pl.col("account_no").is_between(pl.lit(low), pl.lit(high)))
+        .join(wanted, on="account_no", how="semi")
+        .join(order, on="delivery_no")
+        for feed in account_feeds()
+    ]
+    return dict(zip((feed.name for feed in account_feeds()), pl.collect_all(scans), strict=True))
+
+
+def _work_through(run: Run, lake: Lake, changes: Changes) -> tuple[list[pl.DataFrame], dict[str, list[pl.DataFrame]]]:
+    """Works on every touched account in full; month-end histories and states, by batch."""
+    histories: list[pl.DataFrame] = []
+    states: dict[str, list[pl.DataFrame]] = {name: [] for name in _STATE}
+    waiting: list[pl.DataFrame] = []
+    for batch in _batches(lake, changes.accounts):
+        book = keep(facts_of(lake, batch), run.policy, run.as_of)
+        for table, rows in book.tables.items():
+            if table == "status.loan_history":
+                histories.append(rows)
+            elif table == "core.accounts":
+                seen = batch.select("source", "account_id", "first_seen_run")
+                changes.write(changes.replaced, table, rows.join(seen, on=["source", "account_id"]))
+            else:
+                changes.write(changes.whole if table in _STATUS else changes.replaced, table, rows)
+        for name, rows in book.state.items():
+            states[name].append(rows)
+        waiting += [_waiting_rows(rows, FEEDS[name]) for name, rows in book.waiting.items() if rows.height]
+    if waiting:
+        changes.waiting = pl.concat(waiting).unique(ROW, maintain_order=True)
+    return histories, states
+
+
+def _waiting_rows(rows: pl.DataFrame, feed: Feed) -> pl.DataFrame:
+    """Waiting rows of one feed in the layout of the state."""
+    said = [name for name in feed.facts if name not in ("source", "is_deleted")]
+    return rows.select(
+        "account_no",
+        pl.lit(feed.name).alias("feed"),
+        "source",
+        key_text(feed).alias("key"),
+        "delivery_no",
+        "line_number",
+        pl.sum_horizontal(feed.amounts).cast(pl.Int64).alias("amount_cents"),
+        "waits_for",
+        pl.struct(said).struct.json_encode().alias("row"),
+        pl.lit(None, pl.Date).alias("first_refused_on"),
+    )
+
+
+def _say_history(run: Run, lake: Lake, changes: Changes, histories: list[pl.DataFrame]) -> None:
+    """Month-ends of the accounts worked on, against what was said of them before."""
+    nothing = {name: kind for name, kind in TABLES["status.loan_history"].schema.items() if name != "known_from"}
+    after = pl.concat([pl.DataFrame(schema=nothing), *histories])
+    if run.published is None:
+        rows = after.with_columns(known_from=pl.lit(run.as_of))
+        changes.write(changes.replaced, "status.loan_history", rows)
+        return
+    with run.reader() as connection:
+        before = read(connection, "status.loan_history", changes.accounts)
+        loans = read(connection, "core.loans", changes.accounts)
+    known = loans.select("source", "loan_id")
+    said = restate.restate(before, after, known, _causes(run, lake, loans), run.published.as_of, run.as_of)
+    changes.write(changes.replaced, "status.loan_history", said.history)
+    changes.write(changes.added, "status.loan_history_past", said.past)
+    restatements = said.restatements.with_columns(run_id=pl.lit(run.run_id))
+    changes.write(changes.added, "ops.restatements", restatements.select(*TABLES["ops.restatements"].schema))
+
+
+def _causes(run: Run, lake: Lake, loans: pl.DataFrame) -> pl.DataFrame:
+    """Per loan known before: the first new fact of the loan, else of its account, else the policy."""
+    facts = [
+        new_facts(run, lake, feed.name).select(
+            "account_no",
+            "delivery_no",
+            "line_number",
+            loan_id=pl.col("loan_id") if "loan_id" in feed.facts else pl.lit(None, pl.String),
+            fact=pl.format("{} {}", pl.lit(feed.name), key_text(feed)),
+        )
+        for feed in account_feeds()
+    ]
+    named = (
+        pl.concat(facts)
+        .join(lake.scan("deliveries").select("delivery_no", "path"), on="delivery_no")
+        .join(lake.scan("accounts").select("account_no", "source", "account_id"), on="account_no")
+        .sort("delivery_no", "line_number")
+        .with_columns(cause=pl.format("{} ({} line {})", "fact", "path", "line_number"))
+        .collect()
+    )
+    of_loan = named.group_by("source", "loan_id").agg(of_loan=pl.col("cause").first())
+    of_account = named.group_by("source", "account_id").agg(of_account=pl.col("cause").first())
+    old = run.published.policy_version if run.published else ""
+    policy = pl.lit(f"policy {old} -> {run.policy.version}")
+    return (
+        loans.join(of_loan, on=["source", "loan_id"], how="left")
+        .join(of_account, on=["source", "account_id"], how="left")
+        .select("source", "loan_id", cause=pl.coalesce("of_loan", "of_account", policy))
+    )
+
+
+def _carry_over(run: Run, lake: Lake, changes: Changes) -> None:
+    """The accounts that nothing touched, and what changed since the night before."""
+    if run.published is None:
+        return
+    with run.reader() as connection:
+        loans, accounts = (read(connection, table) for table in _STATUS)
+        earlier = read(connection, "status.account_changes").filter(pl.col("as_of") == run.as_of)
+    numbers = lake.scan("accounts").select("account_no", "source", "account_id").collect()
+    untouched = numbers.join(changes.accounts, on="account_no", how="anti")
+    key = ["source", "account_id"]
+    before = carry.Before(
+        last_day=run.published.as_of,
+        loan_status=loans.join(untouched, on=key),
+        account_status=accounts.join(untouched, on=key),
+        open_items=_of(run.lake, "state/open_items", untouched),
+        deferred=_of(run.lake, "state/deferred", untouched),
+    )
+    carried = carry.carry(before, run.policy, run.as_of)
+    for table in _STATUS:
+        rows = carried[table].select(TABLES[table].schema.keys())
+        changes.write(changes.whole, table, rows)
+    history = carried["status.loan_history"].with_columns(known_from=pl.lit(run.as_of))
+    changes.write(changes.added, "status.loan_history", history.select(TABLES["status.loan_history"].schema.keys()))
+    after = pl.read_parquet(changes.whole["status.account_status"])
+    changed = restate.account_changes(accounts, after, earlier).with_columns(run_id=pl.lit(run.run_id))
+    changes.write(changes.dated, "status.account_changes", changed)
+
+
+def _of(lake: Lake, dataset: str, accounts: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a state dataset of some accounts."""
+    return lake.scan(dataset).join(accounts.lazy(), on="account_no", how="semi").collect()
+
+
+def _write_state(lake: Lake, intake: Intake, changes: Changes, states: dict[str, list[pl.DataFrame]]) -> None:
+    """The state after this night: of the accounts worked on as it is now, of all others as it was."""
+    worked_on = changes.accounts.select("account_no").lazy()
+    for name in _STATE:
+        kept = lake.scan(f"state/{name}").join(worked_on, on="account_no", how="anti")
+        rows = [frame.lazy().cast(kept.collect_schema()) for frame in states[name]]
+        intake.writer.replace(f"state/{name}", pl.concat([kept, *rows]).sort("account_no"))
+
+
+def _touched_customers(run: Run, lake: Lake, customers: pl.DataFrame) -> pl.DataFrame:
+    """source, customer_id of the customers with new facts, or with a version that begins to hold."""
+    if run.published is None:
+        return customers
+    begins = pl.col("valid_from").is_between(run.published.as_of, run.as_of, closed="right")
+    begun = lake.scan("facts/customers").filter(begins).select("source", "customer_id").collect()
+    return pl.concat([customers, begun]).unique()
+
+
+def _customers(run: Run, lake: Lake, changes: Changes) -> None:
+    """core.customers of the customers worked on: the version valid on the day."""
+    feed = FEEDS["customers"]
+    facts = (
+        lake.scan("facts/customers")
+        .join(changes.customers.lazy(), on=["source", "customer_id"], how="semi")
+        .join(delivery_order(lake).lazy(), on="delivery_no")
+    )
+    spans = versions.spans(facts, feed)
+    rows = versions.valid_at(spans, feed, pl.lit(run.as_of)).with_columns(
+        valid_from=pl.when(pl.col("valid_from") != versions.BEGINNING).then("valid_from")
+    )
+    table = TABLES["core.customers"]
+    changes.write(changes.replaced, table.name, rows.select(table.schema.keys()).sort(table.key).collect())
+
+
+def _risk(run: Run, changes: Changes) -> None:
+    """Portfolio and buckets of the night."""
+    loans, accounts = (_scan(changes.whole.get(table, []), table) for table in _STATUS)
+    for table, rows in (
+        ("risk.portfolio", portfolio.portfolio(loans, accounts)),
+        ("risk.buckets", portfolio.buckets(loans)),
+    ):
+        stamped = rows.with_columns(as_of=pl.lit(run.as_of), policy_version=pl.lit(run.policy.version))
+        changes.write(changes.dated, table, stamped.select(TABLES[table].schema.keys()).collect())
+
+
+def _scan(paths: list[Path], table: str) -> pl.LazyFrame:
+    return pl.scan_parquet(paths) if paths else pl.LazyFrame(schema=TABLES[table].schema)

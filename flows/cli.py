@@ -1,0 +1,306 @@
+"""The `tally` command; heavy libraries are loaded by the commands that need them."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from flows.errors import EXIT_TRY_AGAIN, TallyError, WrongUse
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
+
+    from flows.settings import Settings
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    name="tally",
+    help="Nightly pipeline for consumer credit: repayment feeds in, a published DuckDB warehouse out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+quarantine = typer.Typer(no_args_is_help=True, help="Rows that were refused, or wait for what they refer to.")
+app.add_typer(quarantine, name="quarantine")
+
+_DAY = ["%Y-%m-%d"]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=_DAY, help="Day to describe; default: yesterday in the policy's time zone."),
+]
+Landing = Annotated[Path | None, typer.Option("--landing", help="Folder into which sources drop their files.")]
+Folder = Annotated[Path | None, typer.Option("--warehouse", "-w", help="Folder of the published warehouse.")]
+Sources = Annotated[Path | None, typer.Option("--sources", help="Folder of source mappings.")]
+PolicyFile = Annotated[Path | None, typer.Option("--policy", help="Policy file (TOML).")]
+Hold = Annotated[
+    list[str] | None, typer.Option("--hold", help="SHA-256 (or its beginning) of a delivery to leave out tonight.")
+]
+
+
+class Format(StrEnum):
+    """How a result is written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+def main() -> None:
+    """Runs the command; a user's mistake ends with one sentence and its exit code, never with a traceback."""
+    try:
+        app()
+    except TallyError as error:
+        typer.echo(f"tally: {error}", err=True)
+        sys.exit(error.exit_code)
+    except Exception:  # noqa: BLE001 - whatever it is, the exit code must say that nothing was published
+        traceback.print_exc()
+        typer.echo(
+            "tally: This is a mistake of the program; nothing was published. The run may be tried again.", err=True
+        )
+        sys.exit(EXIT_TRY_AGAIN)
+
+
+@app.command()
+def nightly(
+    as_of: AsOf = None,
+    landing: Landing = None,
+    warehouse: Folder = None,
+    sources: Sources = None,
+    policy: PolicyFile = None,
+    hold: Hold = None,
+) -> None:
+    """Take what has come in up to a day and publish where everything stands then."""
+    _prepare_prefect()
+    from flows.nightly import Outcome
+    from flows.nightly import nightly as flow
+    from flows.progress import bars
+    from flows.report import night_report, show, show_next
+
+    with bars():
+        outcome = _result(
+            flow(
+                as_of=as_of.date() if as_of else None,
+                landing=landing,
+                warehouse=warehouse,
+                sources=sources,
+                policy=policy,
+                hold=hold,
+                return_state=True,
+            ),
+            Outcome,
+        )
+    _write_timings()
+    settings = _settings(warehouse=warehouse)
+    show(night_report(outcome, settings))
+    show_next(settings.warehouse)
+
+
+@app.command()
+def backfill(
+    first: Annotated[datetime, typer.Option("--from", formats=_DAY, help="First day.")],
+    last: Annotated[datetime, typer.Option("--to", formats=_DAY, help="Last day.")],
+    landing: Landing = None,
+    warehouse: Folder = None,
+    sources: Sources = None,
+    policy: PolicyFile = None,
+) -> None:
+    """Run one night after the other, from a first to a last day."""
+    _prepare_prefect()
+    from flows.backfill import backfill as flow
+    from flows.progress import bars
+    from flows.report import night_report, show, show_next
+
+    with bars():
+        outcomes = _result(
+            flow(
+                first=first.date(),
+                last=last.date(),
+                landing=landing,
+                warehouse=warehouse,
+                sources=sources,
+                policy=policy,
+                return_state=True,
+            ),
+            list,
+        )
+    settings = _settings(warehouse=warehouse)
+    for outcome in outcomes[-1:]:
+        show(night_report(outcome, settings))
+    show_next(settings.warehouse)
+
+
+@app.command()
+def rebuild(warehouse: Folder = None) -> None:
+    """Make the warehouse again from the accepted facts in the lake."""
+    _prepare_prefect()
+    from flows.progress import bars
+    from flows.rebuild import Rebuilt
+    from flows.rebuild import rebuild as flow
+
+    with bars():
+        made = _result(flow(warehouse=warehouse, return_state=True), Rebuilt)
+    typer.echo(f"Replayed {made.nights} night(s); {made.run_id} is published.")
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="What to ask, in DuckDB's SQL.")],
+    warehouse: Folder = None,
+    output_format: Annotated[Format, typer.Option("--format", "-f", help="How the result is written.")] = Format.TABLE,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; default: the terminal.")] = None,
+) -> None:
+    """Ask the published warehouse, read-only."""
+    from flows.stores.warehouse import answer
+
+    answer(_warehouse_folder(warehouse), sql, output_format.value, output)
+
+
+@app.command()
+def runs(warehouse: Folder = None) -> None:
+    """List the runs: published, refused and failed, with their reasons and deliveries."""
+    from flows.report import show_runs
+
+    show_runs(_settings(warehouse=warehouse))
+
+
+@quarantine.command("list")
+def quarantine_list(warehouse: Folder = None) -> None:
+    """Count refused and waiting rows by file and reason."""
+    from flows.quarantine import show_counts
+
+    show_counts(_settings(warehouse=warehouse))
+
+
+@quarantine.command("show")
+def quarantine_show(
+    warehouse: Folder = None,
+    path: Annotated[str | None, typer.Option("--path", help="Only rows of this file.")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="Only rows with this reason.")] = None,
+    export: Annotated[Path | None, typer.Option("--export", help="CSV file to write, for mending and replay.")] = None,
+) -> None:
+    """Show refused and waiting rows, each with file, line and every reason; or export them for mending."""
+    from flows.quarantine import show_rows
+
+    show_rows(_settings(warehouse=warehouse), path, reason, export)
+
+
+@quarantine.command("replay")
+def quarantine_replay(
+    mended: Annotated[Path, typer.Argument(help="The exported CSV file, its column `raw` mended.")],
+    landing: Landing = None,
+    warehouse: Folder = None,
+    sources: Sources = None,
+) -> None:
+    """Turn mended rows into deliveries that name the original file and line; the next night takes them."""
+    from flows.quarantine import replay
+
+    for line in replay(_settings(landing=landing, warehouse=warehouse, sources=sources), mended):
+        typer.echo(line)
+
+
+@app.command()
+def serve(
+    landing: Landing = None, warehouse: Folder = None, sources: Sources = None, policy: PolicyFile = None
+) -> None:
+    """Wait for the schedule (01:30 in Shanghai) and for manual triggers, and run nights one at a time."""
+    _prepare_prefect()
+    from flows.serving import serve_nights
+
+    serve_nights(landing=landing, warehouse=warehouse, sources=sources, policy=policy)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Folder for the demo's landing and warehouse folders.")] = Path("data"),
+) -> None:
+    """Write an invented lender's three nights, flaws included, run them, and say where to look next."""
+    _prepare_prefect()
+    from flows.demo_run import run_demo
+    from flows.progress import bars
+
+    with bars():
+        tell = run_demo(folder)
+    tell()
+
+
+@app.command()
+def dictionary() -> None:
+    """Print the data dictionary: every table and column, in English and Chinese."""
+    from flows.dictionary import dictionary as text
+
+    typer.echo(text(), nl=False)
+
+
+@app.command()
+def init(
+    sample: Annotated[Path, typer.Argument(help="A file as the lender sends it.")],
+    source: Annotated[str, typer.Option("--source", help="Name of the source, as its landing folder will be called.")],
+    warehouse: Folder = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Mapping file to write.")] = None,
+) -> None:
+    """Guess a source mapping from a sample file; check it before you use it."""
+    from flows.guessing import write_guess
+
+    for line in write_guess(sample, source, output or _warehouse_folder(warehouse) / "sources" / f"{source}.toml"):
+        typer.echo(line)
+
+
+def _settings(**given: Path | None) -> Settings:
+    from pydantic import ValidationError
+
+    from flows.settings import Settings
+
+    try:
+        return Settings.model_validate({name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        raise WrongUse(f"A setting in the environment is wrong: {error.errors()[0]['msg']}.") from None
+
+
+def _warehouse_folder(given: Path | None) -> Path:
+    """The warehouse folder, without the settings: a query must not wait for them."""
+    return given or Path(os.environ.get("TALLY_WAREHOUSE", "data/warehouse"))
+
+
+def _prepare_prefect() -> None:
+    """Prefect without telemetry, its log lines out of the way of progress bars, ours among them."""
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "tally")
+    if sys.stderr.isatty():
+        os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+
+
+def _write_timings() -> None:
+    """Leaves what each step took where the benchmark asks for it."""
+    target = os.environ.get("TALLY_TIMINGS")
+    if target:
+        import json
+        from dataclasses import asdict
+
+        from flows.measuring import measures
+
+        Path(target).write_text(json.dumps([asdict(measure) for measure in measures]))
+
+
+def _result(state: State[Any], kind: type[T]) -> T:
+    """What the flow gave; its error, when it failed."""
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, BaseException):
+        raise result
+    if not isinstance(result, kind):
+        raise TypeError(f"The flow gave {type(result).__name__} instead of {kind.__name__}.")
+    return result
+
+
+if __name__ == "__main__":
+    main()

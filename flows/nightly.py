@@ -1,0 +1,110 @@
+"""The nightly flow: from what lies in the landing folder to a published warehouse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from prefect import flow, runtime
+from prefect.client.schemas.objects import State
+from prefect.states import Failed
+
+from flows import tasks
+from flows.artifacts import tell
+from flows.errors import TallyError
+from flows.looking import is_news
+from flows.progress import track
+from flows.run import Run, running
+from flows.server import end_left_server, forget_server, remember_server
+from flows.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a night ended: the row of ops.runs when it published, None when there was nothing new."""
+
+    as_of: date
+    run: dict[str, Any] | None
+    notes: tuple[str, ...] = ()
+    failed_checks: tuple[str, ...] = field(default=())
+
+
+def _name() -> str:
+    """Name of the flow run: carries the as-of date."""
+    given = runtime.flow_run.parameters
+    return f"nightly-{given.get('as_of') or default_as_of(_settings(given))}"
+
+
+def _settings(given: dict[str, Any]) -> Settings:
+    names = ("landing", "warehouse", "sources", "policy")
+    return Settings(**{name: given[name] for name in names if given.get(name) is not None})
+
+
+def default_as_of(settings: Settings) -> date:
+    """The scheduled start's date in the policy's time zone less one day; a late run keeps its date."""
+    zone = ZoneInfo(settings.rules().time_zone)
+    scheduled: datetime = runtime.flow_run.scheduled_start_time
+    return scheduled.astimezone(zone).date() - timedelta(days=1)
+
+
+@flow(name="nightly", flow_run_name=_name)
+def nightly(
+    as_of: date | None = None,
+    landing: Path | None = None,
+    warehouse: Path | None = None,
+    sources: Path | None = None,
+    policy: Path | None = None,
+    hold: list[str] | None = None,
+) -> Outcome | State[Outcome]:
+    """One night: takes what has come in up to `as_of` and publishes where everything stands then.
+
+    Args:
+        as_of: the day to describe; default: the day before the scheduled start, in the policy's time zone.
+        landing: folder into which sources drop their files.
+        warehouse: folder of the warehouse, the lake and the reports.
+        sources: folder of source mappings.
+        policy: policy file.
+        hold: SHA-256 (or its beginning) of deliveries to leave out.
+    """
+    given = {"landing": landing, "warehouse": warehouse, "sources": sources, "policy": policy}
+    try:
+        settings = _settings(given)
+        return _night(settings, as_of or default_as_of(settings), tuple(hold or ()))
+    except TallyError as error:
+        return Failed(message=str(error), data=error)
+
+
+def _night(settings: Settings, as_of: date, hold: tuple[str, ...]) -> Outcome:
+    with running(settings, as_of, "nightly", hold) as (run, failure):
+        end_left_server(settings.warehouse)
+        remember_server(settings.warehouse)
+        looked = tasks.look(run)
+        failure.deliveries = [{"path": d.relative, "sha256": d.sha256} for d in looked.deliveries]
+        outcome = _publish(run, looked.deliveries, looked.notes) if is_news(run, looked) else Outcome(as_of, None)
+        forget_server(settings.warehouse)
+        return outcome
+
+
+def _publish(run: Run, deliveries: tuple[Any, ...], notes: tuple[str, ...]) -> Outcome:
+    numbered = list(enumerate(deliveries))
+    read = [tasks.stage(run, number, delivery) for number, delivery in track(numbered, "read deliveries")]
+    judged = tasks.judge(run, [item for item in read if item is not None])
+    intake = tasks.take_in(run, judged.taken, judged.accepted)
+    changes = tasks.books(run, intake)
+    accounts = tasks.account(run, judged, intake, changes)
+    tasks.write_next(run, changes)
+    checks = [*judged.checks, *tasks.audit(run, changes, accounts, intake.writer.now())]
+    lake = tasks.commit(run, intake, accounts, checks)
+    tasks.publish(run, lake)
+    row = lake.scan("ops/runs").filter(pl.col("run_id") == run.run_id).collect().row(-1, named=True)
+    tell(row, accounts, checks, notes)
+    failed = tuple(
+        f"{check.severity}: {check.suite}, {check.column_name or 'rows'}: {check.observed}. {check.why}"
+        for check in checks
+        if not check.success
+    )
+    return Outcome(run.as_of, row, notes, failed)

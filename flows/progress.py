@@ -1,0 +1,48 @@
+"""Progress of long work: a bar where somebody watches a terminal, a log line where nobody does."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+T = TypeVar("T")
+logger = logging.getLogger("tally")
+"""Where steps are told when no bar is shown."""
+
+_bars: list[Progress] = []
+
+
+@contextmanager
+def bars() -> Iterator[None]:
+    """Shows bars on the terminal while the block runs, if there is one."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        _bars.append(progress)
+        try:
+            yield
+        finally:
+            _bars.pop()
+
+
+def track(items: Sequence[T], title: str) -> Iterable[T]:
+    """The items one by one, with the progress told."""
+    if not _bars:
+        logger.info("%s: %s", title, f"{len(items)} to do")
+        yield from items
+        return
+    task = _bars[-1].add_task(title, total=len(items))
+    for item in items:
+        yield item
+        _bars[-1].advance(task)

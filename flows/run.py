@@ -1,0 +1,169 @@
+"""One run: its number, its place, its policy, and the record it leaves when it does not publish."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.errors import CheckFailed, WrongUse
+from flows.settings import Settings
+from flows.stores.durable import write_durably
+from flows.stores.lake import Lake
+from flows.stores.warehouse import Published, Warehouse
+from transforms.policy import Policy
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What every step of a run knows."""
+
+    run_id: str
+    run_no: int
+    attempt: int
+    kind: str
+    as_of: date
+    started_at: datetime
+    settings: Settings
+    policy: Policy
+    lake: Lake
+    published: Published | None
+    previous: Path | None
+    """Warehouse file of the night before; None before the first."""
+    held: tuple[str, ...] = ()
+    """SHA-256 of deliveries left out by hand."""
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The warehouse it publishes to."""
+        return Warehouse(self.settings.warehouse)
+
+    @property
+    def work(self) -> Path:
+        """Folder for what nobody keeps."""
+        return self.settings.warehouse / "work" / self.run_id
+
+    @property
+    def docs(self) -> Path:
+        """Folder of its Data Docs."""
+        return self.settings.warehouse.absolute() / "docs" / self.run_id
+
+    def reader(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """A read-only connection to the warehouse of the night before."""
+        return self.warehouse.reader(self.previous)
+
+    def open_next(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """A connection to the warehouse file that the run builds aside."""
+        return self.warehouse.next(self.run_id, self.settings.memory)
+
+    def workplace(self, name: str) -> Path:
+        """A folder below `work`, made if need be."""
+        path = self.work / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+@dataclass(slots=True)
+class Failure:
+    """What is told of a run that does not publish."""
+
+    deliveries: list[dict[str, Any]] = field(default_factory=list)
+    """Path and SHA-256 of what it had taken in."""
+
+
+@contextmanager
+def running(settings: Settings, as_of: date, kind: str, held: tuple[str, ...] = ()) -> Iterator[tuple[Run, Failure]]:
+    """Holds the warehouse, sweeps what earlier runs left, and records a failure.
+
+    Raises:
+        Locked: another run holds the warehouse.
+        WrongUse: the date lies before the last published one.
+    """
+    warehouse = Warehouse(settings.warehouse)
+    with warehouse.locked():
+        policy = settings.rules()
+        published = warehouse.published()
+        if published and as_of < published.as_of:
+            raise WrongUse(
+                f"The night of {as_of} lies before the last published one ({published.as_of}); "
+                "facts that come late are taken by the next night."
+            )
+        lake = Lake(settings.warehouse / "lake")
+        if published:
+            lake = lake.at(published.manifest)
+        lake.sweep()
+        warehouse.sweep()
+        shutil.rmtree(settings.warehouse / "work", ignore_errors=True)
+        number = _published_nights(warehouse, published, as_of) + 1
+        run_id = f"{as_of}.{number}"
+        run = Run(
+            run_id=run_id,
+            run_no=published.run_no + 1 if published else 1,
+            attempt=len(list(_records(settings).glob(f"{run_id}.*.json"))) + 1,
+            kind=kind,
+            as_of=as_of,
+            started_at=datetime.now(UTC),
+            settings=settings,
+            policy=policy,
+            lake=lake,
+            published=published,
+            previous=warehouse.file if published else None,
+            held=held,
+        )
+        failure = Failure()
+        try:
+            yield run, failure
+        except Exception as error:
+            _record(run, failure, error)
+            raise
+        finally:
+            shutil.rmtree(run.work, ignore_errors=True)
+
+
+def _published_nights(warehouse: Warehouse, published: Published | None, as_of: date) -> int:
+    if published is None:
+        return 0
+    with warehouse.reader() as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM ops.runs WHERE outcome = 'published' AND as_of = ?", [as_of]
+        ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _records(settings: Settings) -> Path:
+    return settings.warehouse / "runs"
+
+
+def _record(run: Run, failure: Failure, error: Exception) -> None:
+    """Writes what became of the run; the next published night folds it into ops.runs."""
+    folder = _records(run.settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    document = {
+        "run_id": run.run_id,
+        "attempt": run.attempt,
+        "as_of": run.as_of.isoformat(),
+        "kind": run.kind,
+        "started_at": run.started_at.isoformat(),
+        "finished_at": datetime.now(UTC).isoformat(),
+        "outcome": "refused" if isinstance(error, CheckFailed) else "failed",
+        "reason": str(error) or type(error).__name__,
+        "policy_version": run.policy.version,
+        "held": list(run.held),
+        "deliveries": failure.deliveries,
+    }
+    content = json.dumps(document, ensure_ascii=False, indent=1).encode()
+    write_durably(folder / f"{run.run_id}.{run.attempt}.json", content)
+
+
+def unpublished_runs(settings: Settings) -> list[dict[str, Any]]:
+    """The records of runs that did not publish, oldest first."""
+    documents = [json.loads(path.read_bytes()) for path in sorted(_records(settings).glob("*.json"))]
+    return sorted(documents, key=lambda document: document["started_at"])

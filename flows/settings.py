@@ -1,0 +1,104 @@
+"""Settings of a run: where things are, from the command line, the environment (TALLY_…) and defaults."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+import flows
+from flows.errors import WrongUse
+from transforms.mapping import Mapping, MappingError, canonical, parse_mapping
+from transforms.policy import Policy, PolicyError, parse_policy
+
+DEFAULT_POLICY = "cn-2023"
+
+
+class Settings(BaseSettings):
+    """Where a run reads and writes, and what it may use."""
+
+    model_config = SettingsConfigDict(env_prefix="TALLY_", frozen=True, extra="forbid")
+
+    landing: Path = Path("data/landing")
+    """Folder into which sources drop their files."""
+    warehouse: Path = Path("data/warehouse")
+    """Folder of the published warehouse, the lake and the reports."""
+    sources: Path | None = None
+    """Folder of source mappings; before those of the warehouse and the shipped ones."""
+    policy: Path | None = None
+    """Policy file; empty: the shipped cn-2023."""
+    person_key: SecretStr | None = None
+    """Key of the hash that stands for a person; empty: the key file."""
+    memory: str = "4GB"
+    """Memory that DuckDB may use before it spills to disk."""
+
+    def mapping(self, source: str) -> Mapping:
+        """The mapping of a source: own folder, the warehouse's, shipped, else the canonical layout.
+
+        Raises:
+            WrongUse: the mapping has mistakes; names each.
+        """
+        folders = [self.sources, self.warehouse / "sources", shipped("sources")]
+        for folder in folders:
+            if folder is not None and (path := folder / f"{source}.toml").exists():
+                try:
+                    return parse_mapping(_toml(path), source)
+                except MappingError as error:
+                    raise WrongUse(f"The mapping {path} has mistakes:\n{error}") from None
+        return canonical(source)
+
+    def rules(self) -> Policy:
+        """The policy.
+
+        Raises:
+            WrongUse: the policy has mistakes; names each.
+        """
+        path = self.policy or shipped("policies") / f"{DEFAULT_POLICY}.toml"
+        try:
+            return parse_policy(_toml(path))
+        except PolicyError as error:
+            raise WrongUse(f"The policy {path} has mistakes:\n{error}") from None
+
+    def key(self) -> bytes:
+        """The key of the person hash: from the settings, else from its file, made on first use for the owner alone.
+
+        Raises:
+            WrongUse: the key file is open to others, or empty.
+        """
+        if self.person_key is not None:
+            return self.person_key.get_secret_value().encode()
+        path = self.warehouse / "keys" / "person.key"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w") as file:
+                file.write(secrets.token_hex(32))
+                file.flush()
+                os.fsync(file.fileno())
+        if path.stat().st_mode & 0o077:
+            raise WrongUse(f"{path} can be read by others; run `chmod 600 {path}`.")
+        key = path.read_text().strip()
+        if not key:
+            raise WrongUse(f"{path} is empty; put the key back from a copy, else no person is recognised again.")
+        return key.encode()
+
+
+def shipped(folder: str) -> Path:
+    """A folder of files that come with the program: in the package, or in the checkout it is run from."""
+    package = Path(flows.__file__).parent
+    inside = package / "shipped" / folder
+    return inside if inside.exists() else package.parent / folder
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WrongUse(f"{path} cannot be read ({error.strerror}); give the path of a TOML file.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise WrongUse(f"{path} is not TOML: {error}.") from None

@@ -1,0 +1,303 @@
+"""The lake: immutable Parquet facts, deltas and state, and the manifests that say which files make it up.
+
+A run only adds files, named after the run, and one manifest; nothing of it counts until the warehouse that names the
+manifest is published. What neither the published manifest nor its predecessor names is swept at the next start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+from flows.errors import Damaged, WrongUse
+from flows.stores.durable import flush, write_durably
+from transforms.feeds import FEEDS
+from transforms.layout import SCHEMA_VERSION
+from transforms.tables import TABLES
+
+ORDER: dict[str, pl.DataType] = {"delivery_no": pl.Int32(), "line_number": pl.Int64(), "run_no": pl.Int32()}
+"""Where a fact comes from: the delivery, its line in it, and the run that took it."""
+
+_DELIVERIES: dict[str, pl.DataType] = {
+    "delivery_no": pl.Int32(),
+    "source": pl.String(),
+    "kind": pl.String(),
+    "business_date": pl.Date(),
+    "seq": pl.Int32(),
+    "file_name": pl.String(),
+    "path": pl.String(),
+    "sha256": pl.String(),
+    "run_no": pl.Int32(),
+}
+
+
+_RUNS: dict[str, pl.DataType] = {
+    "run_no": pl.Int32(),
+    "run_id": pl.String(),
+    "attempt": pl.Int32(),
+    "kind": pl.String(),
+    "as_of": pl.Date(),
+    "policy": pl.String(),
+}
+"""Published runs, with the policy of each as JSON."""
+
+_RELEASED: dict[str, pl.DataType] = {
+    "run_no": pl.Int32(),
+    "path": pl.String(),
+    "sha256": pl.String(),
+    "feed": pl.String(),
+    "line_number": pl.Int64(),
+    "key": pl.String(),
+}
+"""Waiting rows that a run let in."""
+
+WAITING_ROWS: dict[str, pl.DataType] = {
+    "account_no": pl.Int32(),
+    "feed": pl.String(),
+    "source": pl.String(),
+    "key": pl.String(),
+    "delivery_no": pl.Int32(),
+    "line_number": pl.Int64(),
+    "amount_cents": pl.Int64(),
+    "waits_for": pl.List(pl.String()),
+    "row": pl.String(),
+    "first_refused_on": pl.Date(),
+}
+"""Rows whose references do not hold, with what they say as JSON."""
+
+
+def _datasets() -> dict[str, dict[str, pl.DataType]]:
+    """Every dataset of the lake and the schema of its files."""
+    number: dict[str, pl.DataType] = {"account_no": pl.Int32()}
+    run: dict[str, pl.DataType] = {"run_no": pl.Int32()}
+    datasets = {
+        "deliveries": _DELIVERIES,
+        "accounts": {**number, "source": pl.String(), "account_id": pl.String(), "first_seen_run": pl.String(), **run},
+        "runs": _RUNS,
+        "released": _RELEASED,
+        "links": {**number, "other_no": pl.Int32()},
+        "state/open_items": {
+            **number,
+            "source": pl.String(),
+            "loan_id": pl.String(),
+            "due_date": pl.Date(),
+            "uncovered_cents": pl.Int64(),
+            "uncovered_charges_cents": pl.Int64(),
+        },
+        "state/deferred": {
+            **number,
+            "source": pl.String(),
+            "loan_id": pl.String(),
+            "first_day": pl.Date(),
+            "last_day": pl.Date(),
+        },
+        "state/next_change": {**number, "next_change": pl.Date()},
+        "state/waiting": WAITING_ROWS,
+    }
+    for feed in FEEDS.values():
+        account = number if feed.of_account else {}
+        datasets[f"facts/{feed.name}"] = {**account, **feed.facts, **ORDER}
+        keys = {name: kind for name, kind in feed.facts.items() if name in ("source", *feed.key)}
+        datasets[f"repeats/{feed.name}"] = {**keys, **ORDER}
+    for name in ("files", "refused_rows", "checks", "runs"):
+        datasets[f"ops/{name}"] = {**TABLES[f"ops.{name}"].schema, **run}
+    return datasets
+
+
+DATASETS = _datasets()
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LakeFile(_Frozen):
+    """One immutable file: dataset, path below the lake, rows and SHA-256."""
+
+    dataset: str
+    path: str
+    rows: int
+    sha256: str
+
+
+class Manifest(_Frozen):
+    """What the lake is made of after a run, and what the run was."""
+
+    schema_version: int
+    run_id: str
+    run_no: int
+    as_of: date
+    previous: str | None
+    policy_hash: str
+    deliveries: int
+    accounts: int
+    files: tuple[LakeFile, ...]
+
+    def of(self, dataset: str) -> list[LakeFile]:
+        """The files of one dataset, oldest first."""
+        return [file for file in self.files if file.dataset == dataset]
+
+
+@dataclass(frozen=True, slots=True)
+class Lake:
+    """The lake in a folder, as one manifest says (none: empty)."""
+
+    root: Path
+    manifest: Manifest | None = None
+
+    @property
+    def manifests(self) -> Path:
+        """Folder of the manifests."""
+        return self.root / "manifests"
+
+    def paths(self, dataset: str) -> list[Path]:
+        """The files of one dataset, oldest first."""
+        return [self.root / file.path for file in self.manifest.of(dataset)] if self.manifest else []
+
+    def scan(self, dataset: str) -> pl.LazyFrame:
+        """All rows of one dataset, with its declared columns; columns younger than a file read as null."""
+        return scan(dataset, self.paths(dataset))
+
+    def at(self, name: str) -> Lake:
+        """The lake as the manifest of that name says.
+
+        Raises:
+            Damaged: the manifest cannot be read.
+            WrongUse: it was written by another layout of the lake.
+        """
+        path = self.manifests / name
+        try:
+            document = json.loads(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise Damaged(f"The manifest {path} cannot be read ({error}); restore it from a copy.") from None
+        if document.get("schema_version") != SCHEMA_VERSION:
+            raise WrongUse(
+                f"{path} has layout {document.get('schema_version')}, and this program writes {SCHEMA_VERSION}; "
+                "run `tally migrate` of the version in between."
+            )
+        return Lake(self.root, Manifest.model_validate(document))
+
+    def sweep(self) -> None:
+        """Deletes what neither this manifest nor its predecessor names: leavings of runs that did not publish."""
+        kept: set[Path] = set()
+        lake: Lake | None = self if self.manifest else None
+        for _ in range(2):
+            if lake is None or lake.manifest is None:
+                break
+            kept.add(self.manifests / manifest_name(lake.manifest.run_id))
+            kept |= {self.root / file.path for file in lake.manifest.files}
+            previous = lake.manifest.previous
+            lake = self.at(previous) if previous and (self.manifests / previous).exists() else None
+        for path in sorted(self.root.rglob("*")):
+            if path.is_file() and path not in kept:
+                path.unlink()
+
+    def damaged(self) -> list[LakeFile]:
+        """The files that are missing or whose SHA-256 differs from what was written."""
+        return [file for file in (self.manifest.files if self.manifest else ()) if not self._is_sound(file)]
+
+    def _is_sound(self, file: LakeFile) -> bool:
+        path = self.root / file.path
+        return path.exists() and _sha256(path) == file.sha256
+
+
+def scan(dataset: str, paths: Iterable[Path]) -> pl.LazyFrame:
+    """All rows of the files, with the dataset's declared columns."""
+    schema = DATASETS[dataset]
+    files = list(paths)
+    if not files:
+        return pl.LazyFrame(schema=schema)
+    return pl.scan_parquet(files, schema=schema, missing_columns="insert", extra_columns="ignore")
+
+
+def manifest_name(run_id: str) -> str:
+    """File name of a run's manifest."""
+    return f"{run_id}.json"
+
+
+@dataclass(slots=True)
+class LakeWriter:
+    """Adds one run's files to a lake; `commit` writes the manifest."""
+
+    lake: Lake
+    run_id: str
+    run_no: int
+    files: list[LakeFile] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Starts from what the lake holds."""
+        self.files = list(self.lake.manifest.files) if self.lake.manifest else []
+
+    def path(self, dataset: str) -> Path:
+        """Where this run writes a dataset."""
+        path = self.lake.root / dataset / f"{self.run_id}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def add(self, dataset: str, rows: pl.DataFrame | pl.LazyFrame) -> None:
+        """Adds a delta to a dataset, stamped with the run; no rows, no file."""
+        self._write(dataset, rows, keep_older=True)
+
+    def replace(self, dataset: str, rows: pl.DataFrame | pl.LazyFrame) -> None:
+        """Puts one file in the place of all older ones of a dataset."""
+        self._write(dataset, rows, keep_older=False)
+
+    def now(self) -> Lake:
+        """The lake with what this run has written so far."""
+        return Lake(self.lake.root, self._manifest(date.min, "", 0, 0))
+
+    def commit(self, as_of: date, policy_hash: str) -> Lake:
+        """Writes the manifest durably; the lake of it."""
+        lake = self.now()
+        deliveries, accounts = (
+            lake.scan(name).select(pl.len()).collect().item() for name in ("deliveries", "accounts")
+        )
+        manifest = self._manifest(as_of, policy_hash, deliveries, accounts)
+        path = self.lake.manifests / manifest_name(self.run_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(path, manifest.model_dump_json(indent=1).encode())
+        return Lake(self.lake.root, manifest)
+
+    def _manifest(self, as_of: date, policy_hash: str, deliveries: int, accounts: int) -> Manifest:
+        before = self.lake.manifest
+        return Manifest(
+            schema_version=SCHEMA_VERSION,
+            run_id=self.run_id,
+            run_no=self.run_no,
+            as_of=as_of,
+            previous=manifest_name(before.run_id) if before else None,
+            policy_hash=policy_hash,
+            deliveries=deliveries,
+            accounts=accounts,
+            files=tuple(self.files),
+        )
+
+    def _write(self, dataset: str, rows: pl.DataFrame | pl.LazyFrame, *, keep_older: bool) -> None:
+        schema = DATASETS[dataset]
+        stamped = rows.lazy()
+        if "run_no" in schema:
+            stamped = stamped.with_columns(run_no=pl.lit(self.run_no))
+        typed = stamped.select(pl.col(name).cast(kind) for name, kind in schema.items())
+        path = self.path(dataset)
+        typed.sink_parquet(path, compression="zstd", compression_level=1, mkdir=True)
+        count = pl.scan_parquet(path).select(pl.len()).collect().item()
+        relative = path.relative_to(self.lake.root).as_posix()
+        # what stands at this path is of an earlier try of the same step
+        self.files = [f for f in self.files if f.path != relative and (keep_older or f.dataset != dataset)]
+        if count == 0:
+            path.unlink()
+            return
+        flush(path)
+        self.files.append(LakeFile(dataset=dataset, path=relative, rows=count, sha256=_sha256(path)))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

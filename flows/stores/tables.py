@@ -1,0 +1,120 @@
+"""Tables of a warehouse file: made as declared, filled from inside names, read back into them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from flows.stores.warehouse import quoted
+from transforms.fields import Field, Kind
+from transforms.tables import TABLES, Table
+
+_KNOWN_VIEW = """
+CREATE OR REPLACE VIEW status.loan_history_known AS
+SELECT *, NULL::DATE AS known_to FROM status.loan_history
+UNION ALL BY NAME
+SELECT * FROM status.loan_history_past
+"""
+
+
+def create(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes schemas, tables and comments in the database in use."""
+    for schema in sorted({name.split(".")[0] for name in TABLES}):
+        connection.execute(f"CREATE SCHEMA {schema}")
+    for table in TABLES.values():
+        for statement in ddl(table):
+            connection.execute(statement)
+    connection.execute(_KNOWN_VIEW)
+
+
+def ddl(table: Table) -> list[str]:
+    """The statements that make a table and its comments in English and Chinese."""
+    columns = ", ".join(f"{field.name} {field.duckdb_type}" for field in table.fields)
+    return [
+        f"CREATE TABLE {table.name} ({columns})",
+        f"COMMENT ON TABLE {table.name} IS '{quoted(f'{table.en} {table.zh}')}'",
+        *(
+            f"COMMENT ON COLUMN {table.name}.{field.name} IS '{quoted(f'{field.en}. {field.zh}。')}'"
+            for field in table.fields
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes rows with inside names into the tables of an open next file."""
+
+    connection: duckdb.DuckDBPyConnection
+
+    def append(self, table: str, rows: str) -> int:
+        """Inserts the rows of a relation or subquery; how many."""
+        columns = ", ".join(field.name for field in TABLES[table].fields)
+        values = ", ".join(_outside(field) for field in TABLES[table].fields)
+        inserted = self.connection.execute(f"INSERT INTO {table} ({columns}) SELECT {values} FROM {rows}").fetchone()
+        return int(inserted[0]) if inserted else 0
+
+    def append_frame(self, table: str, rows: pl.DataFrame) -> int:
+        """Inserts the rows of a frame; how many."""
+        self.connection.register("rows_to_append", rows.to_arrow())
+        try:
+            return self.append(table, "rows_to_append")
+        finally:
+            self.connection.unregister("rows_to_append")
+
+    def append_files(self, table: str, paths: Sequence[Path]) -> int:
+        """Inserts the rows of Parquet files; how many."""
+        if not paths:
+            return 0
+        files = ", ".join(f"'{quoted(str(path))}'" for path in paths)
+        return self.append(table, f"read_parquet([{files}])")
+
+    def clear(self, table: str) -> None:
+        """Deletes all rows of a table."""
+        self.connection.execute(f"TRUNCATE {table}")
+
+    def delete(self, table: str, worked: str, key: Sequence[str]) -> None:
+        """Deletes the rows whose key stands in a relation."""
+        same = " AND ".join(f"t.{name} = w.{name}" for name in key)
+        self.connection.execute(f"DELETE FROM {table} t USING {worked} w WHERE {same}")
+
+    def finish(self) -> dict[str, int]:
+        """Writes everything out and closes the file; rows by table."""
+        counts = {name: count(self.connection, name) for name in TABLES}
+        self.connection.execute("CHECKPOINT")
+        self.connection.close()
+        return counts
+
+
+def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    """Rows of a table."""
+    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _outside(field: Field) -> str:
+    """SQL of a column with its name and type outside; cents become decimals without rounding."""
+    if field.kind is Kind.AMOUNT:
+        return f"CAST(CAST({field.inside} AS DECIMAL(18,0)) * 0.01 AS DECIMAL(18,2)) AS {field.name}"
+    return f"CAST({field.inside} AS {field.duckdb_type}) AS {field.name}"
+
+
+def read(connection: duckdb.DuckDBPyConnection, table: str, of: pl.DataFrame | None = None) -> pl.DataFrame:
+    """The rows of a published table with inside names and types; only those of the accounts in `of`, when given."""
+    columns = ", ".join(
+        f"CAST(t.{field.name} * 100 AS BIGINT) AS {field.inside}" if field.kind is Kind.AMOUNT else f"t.{field.name}"
+        for field in TABLES[table].fields
+    )
+    query = f"SELECT {columns} FROM {table} t"
+    if of is not None:
+        connection.register("wanted_accounts", of.select("source", "account_id").to_arrow())
+        query += " SEMI JOIN wanted_accounts w ON t.source = w.source AND t.account_id = w.account_id"
+    rows = pl.from_arrow(connection.sql(query).to_arrow_table())
+    if of is not None:
+        connection.unregister("wanted_accounts")
+    if not isinstance(rows, pl.DataFrame):
+        raise TypeError(f"{table} came back as {type(rows).__name__}")
+    return rows.cast(TABLES[table].schema)  # type: ignore[arg-type]

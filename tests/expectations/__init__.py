@@ -1,0 +1,1 @@
+"""Tests of expectations/: the engine, the rules and the suites."""

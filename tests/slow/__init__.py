@@ -1,0 +1,1 @@
+"""A slow second solver, written from the specification alone, and random ledgers to hold the fast pipeline against."""

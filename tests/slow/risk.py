@@ -1,0 +1,82 @@
+"""The portfolio and its buckets on the as-of date, slice by slice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from itertools import product
+
+from transforms.policy import Policy
+from transforms.tables import ALL
+
+from .days import Figures
+from .deliveries import Row
+from .walks import Walk
+
+UNKNOWN_REGION = "unknown"
+PAR_DAYS = {"par1_rate": 0, "par30_rate": 30, "par60_rate": 60, "par90_rate": 90}
+"""A rate's loans are those with more days past due than this."""
+
+
+def portfolio(walks: Sequence[Walk], policy: Policy, as_of: date) -> list[Row]:
+    """One row per currency and combination of lender, product and region, or ALL of each, that has an account."""
+    slices: dict[tuple[str, ...], list[Walk]] = {}
+    for walk in walks:
+        account = walk.book.account
+        region_code = account.region_code or UNKNOWN_REGION
+        for place in product((account.lender_id, ALL), (account.product_code, ALL), (region_code, ALL)):
+            slices.setdefault((account.currency, *place), []).append(walk)
+    names = ("currency", "lender_id", "product_code", "region_code")
+    return [
+        {"as_of": as_of, **dict(zip(names, place, strict=True)), **_totals(members), "policy_version": policy.version}
+        for place, members in slices.items()
+    ]
+
+
+def buckets(walks: Sequence[Walk], policy: Policy, as_of: date) -> list[Row]:
+    """One row per currency, product (and ALL) and bucket that has loans."""
+    slices: dict[tuple[str, str, str], list[Figures]] = {}
+    for walk in walks:
+        account = walk.book.account
+        for figures in _in_book(walk):
+            for product_code in (account.product_code, ALL):
+                slices.setdefault((account.currency, product_code, walk.bucket(figures.dpd)), []).append(figures)
+    return [
+        {
+            "as_of": as_of,
+            "currency": currency,
+            "product_code": product_code,
+            "bucket": bucket,
+            "loan_count": len(loans),
+            "outstanding_principal_cents": _outstanding(loans),
+            "past_due_cents": sum(figures.past_due_cents for figures in loans),
+            "policy_version": policy.version,
+        }
+        for (currency, product_code, bucket), loans in slices.items()
+    ]
+
+
+def _totals(walks: Sequence[Walk]) -> Row:
+    loans = [figures for walk in walks for figures in _in_book(walk)]
+    total = _outstanding(loans)
+    return {
+        "loan_count": len(loans),
+        "account_count": sum(1 for walk in walks if _in_book(walk)),
+        "outstanding_principal_cents": total,
+        "past_due_cents": sum(figures.past_due_cents for figures in loans),
+        **{
+            name: _outstanding(figures for figures in loans if figures.dpd > days) / total if total else None
+            for name, days in PAR_DAYS.items()
+        },
+        "in_credit_count": sum(1 for walk in walks if walk.last.remaining_cents < 0),
+        "over_limit_count": sum(1 for walk in walks if walk.last.available_credit_cents < 0),
+    }
+
+
+def _in_book(walk: Walk) -> list[Figures]:
+    """The started loans of which something remains or an item is not settled."""
+    return [figures for figures in walk.last.loans.values() if figures.remaining_cents != 0 or not figures.is_settled]
+
+
+def _outstanding(loans: Iterable[Figures]) -> int:
+    return sum(figures.outstanding_principal_cents for figures in loans)

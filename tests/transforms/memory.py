@@ -1,0 +1,220 @@
+"""A lake in memory: nights worked through by the pure transforms alone, as the flows do it with files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import polars as pl
+
+from tests.slow.deliveries import Delivery, Place, Row
+from transforms import book, carry, restate, versions
+from transforms.aggregates import portfolio
+from transforms.arrivals import Held, arrive, links
+from transforms.feeds import FEEDS, Feed
+from transforms.policy import Policy
+from transforms.tables import TABLES
+
+ORDER: dict[str, pl.DataType] = {"delivery_no": pl.Int32(), "line_number": pl.Int64(), "run_no": pl.Int32()}
+STATUS = ("status.loan_status", "status.account_status")
+ACCOUNT_FEEDS = [feed for feed in FEEDS.values() if feed.of_account]
+KEYED = [(feed, ["source", *feed.key]) for feed in ACCOUNT_FEEDS if feed.name != "accounts"]
+
+
+def _facts_schema(feed: Feed) -> dict[str, pl.DataType]:
+    number: dict[str, pl.DataType] = {"account_no": pl.Int32()} if feed.of_account else {}
+    return {**number, **feed.facts, **ORDER}
+
+
+def _repeats_schema(feed: Feed) -> dict[str, pl.DataType]:
+    return {name: feed.facts[name] for name in ("source", *feed.key)} | ORDER
+
+
+@dataclass
+class Memory:
+    """Everything kept from night to night."""
+
+    policy: Policy
+    places: list[Place] = field(default_factory=list)
+    """Place of each delivery; its number is the index."""
+    facts: dict[str, pl.DataFrame] = field(
+        default_factory=lambda: {name: pl.DataFrame(schema=_facts_schema(feed)) for name, feed in FEEDS.items()}
+    )
+    repeats: dict[str, pl.DataFrame] = field(
+        default_factory=lambda: {name: pl.DataFrame(schema=_repeats_schema(feed)) for name, feed in FEEDS.items()}
+    )
+    accounts: dict[tuple[str, str], int] = field(default_factory=dict)
+    pairs: pl.DataFrame = field(
+        default_factory=lambda: pl.DataFrame(schema={"account_no": pl.Int32, "other_no": pl.Int32})
+    )
+    tables: dict[str, pl.DataFrame] = field(default_factory=dict)
+    state: dict[str, pl.DataFrame] = field(default_factory=dict)
+    waiting: dict[str, pl.DataFrame] = field(default_factory=dict)
+    restatements: pl.DataFrame | None = None
+    run_no: int = 0
+    as_of: date | None = None
+
+    def night(self, deliveries: Sequence[Delivery], as_of: date) -> None:
+        """Takes the deliveries in and brings the tables to the day."""
+        self.run_no += 1
+        first = len(self.places)
+        self.places += [delivery.place for delivery in deliveries]
+        new = {name: self._rows(feed, deliveries, first) for name, feed in FEEDS.items()}
+        for name, feed in FEEDS.items():
+            held = Held(feed, self.ordered(self.facts[name]).lazy(), self.ordered(self.repeats[name]).lazy())
+            rows = self.ordered(new[name]).with_row_index("row_no").cast({"row_no": pl.Int64})
+            marked, facts = arrive(rows.lazy(), held)
+            repeats = marked.filter("is_duplicate").select(*_repeats_schema(feed)).collect()
+            self.facts[name] = pl.concat([self.facts[name], facts.select(*_facts_schema(feed)).collect()])
+            self.repeats[name] = pl.concat([self.repeats[name], repeats])
+        self._link()
+        self._work(as_of)
+        self.as_of = as_of
+
+    def _rows(self, feed: Feed, deliveries: Sequence[Delivery], first: int) -> pl.DataFrame:
+        rows: list[Row] = []
+        for number, delivery in enumerate(deliveries, first):
+            if delivery.feed != feed.name:
+                continue
+            for line, row in enumerate(delivery.rows, 2):
+                account = row.get("account_id")
+                place: Row = {"delivery_no": number, "line_number": line, "run_no": self.run_no}
+                if feed.of_account and account is not None:
+                    key = (delivery.source, str(account))
+                    place["account_no"] = self.accounts.setdefault(key, len(self.accounts))
+                rows.append({"source": delivery.source, **row, **place})
+        return pl.DataFrame(rows, schema=_facts_schema(feed))
+
+    def ordered(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows with their place in the order of deliveries."""
+        order = sorted(range(len(self.places)), key=lambda number: (self.places[number], number))
+        deliveries = pl.DataFrame(
+            {
+                "delivery_no": order,
+                "order_no": list(range(len(order))),
+                "business_date": [self.places[number][0] for number in order],
+            },
+            schema={"delivery_no": pl.Int32, "order_no": pl.Int32, "business_date": pl.Date},
+        )
+        return rows.join(deliveries, on="delivery_no", how="left")
+
+    def _link(self) -> None:
+        for feed, key in [*KEYED, (FEEDS["installments"], ["source", "loan_id"])]:
+            facts = self.facts[feed.name].lazy()
+            new = facts.filter(pl.col("run_no") == self.run_no)
+            self.pairs = pl.concat([self.pairs, links(new, facts, key).collect()]).unique()
+
+    def _touched(self, as_of: date) -> set[int]:
+        if not self.state:
+            return set(self.accounts.values())
+        touched = {
+            number
+            for feed in ACCOUNT_FEEDS
+            for number in self.facts[feed.name].filter(pl.col("run_no") == self.run_no)["account_no"].drop_nulls()
+        }
+        touched |= set(self.state["next_change"].filter(pl.col("next_change") <= as_of)["account_no"])
+        while True:
+            more = {b for a, b in self.pairs.rows() if a in touched} | {a for a, b in self.pairs.rows() if b in touched}
+            if more <= touched:
+                return touched
+            touched |= more
+
+    def _work(self, as_of: date) -> None:
+        touched = self._touched(as_of)
+        of_them = pl.col("account_no").is_in(touched)
+        names = pl.DataFrame(
+            [(number, *key) for key, number in self.accounts.items()],
+            schema={"account_no": pl.Int32, "source": pl.String, "account_id": pl.String},
+            orient="row",
+        )
+        facts = {feed.name: self.ordered(self.facts[feed.name]).filter(of_them) for feed in ACCOUNT_FEEDS}
+        made = book.keep(facts, self.policy, as_of)
+        rest = names.filter(~of_them)
+        carried = self._carry(rest, as_of)
+        history = made.tables.pop("status.loan_history")
+        before = self.tables.get("status.loan_history")
+        tables = {}
+        for name, rows in made.tables.items():
+            old = carried[name] if name in carried else self.tables.get(name)
+            tables[name] = rows if old is None else pl.concat([_of(old, rest), rows]).sort(TABLES[name].key)
+        if before is None or self.as_of is None:
+            tables["status.loan_history"] = history.with_columns(known_from=pl.lit(as_of))
+        else:
+            known = self.tables["core.loans"].select("source", "loan_id")
+            causes = known.with_columns(cause=pl.lit("test"))
+            worked = names.filter(of_them)
+            said = restate.restate(_of(before, worked), history, known, causes, self.as_of, as_of)
+            self.restatements = said.restatements
+            new_months = carried["status.loan_history"].with_columns(known_from=pl.lit(as_of))
+            columns = list(TABLES["status.loan_history"].schema)
+            parts = [_of(before, rest), said.history, new_months.select(columns)]
+            tables["status.loan_history"] = pl.concat([part.select(columns) for part in parts])
+        self.tables = {name: rows.sort(TABLES[name].key, nulls_last=False) for name, rows in tables.items()}
+        for name, rows in made.state.items():
+            kept = self.state.get(name, rows.clear()).filter(~of_them)
+            self.state[name] = pl.concat([kept, rows], how="vertical_relaxed")
+        for name, rows in made.waiting.items():
+            kept = self.waiting.get(name, rows.clear()).filter(~of_them)
+            self.waiting[name] = pl.concat([kept, rows], how="diagonal_relaxed")
+        self._customers(as_of)
+        self._risk(as_of)
+
+    def _carry(self, rest: pl.DataFrame, as_of: date) -> dict[str, pl.DataFrame]:
+        if self.as_of is None:
+            return {}
+        loans, accounts = (self.tables[name].join(rest, on=["source", "account_id"]) for name in STATUS)
+        open_items, deferred = (
+            self.state[name].join(rest, on="account_no", how="semi") for name in ("open_items", "deferred")
+        )
+        carried = carry.carry(carry.Before(self.as_of, loans, accounts, open_items, deferred), self.policy, as_of)
+        schemas = {name: TABLES[name].schema for name in STATUS}
+        return {**carried, **{name: carried[name].select(schema.keys()) for name, schema in schemas.items()}}
+
+    def _customers(self, as_of: date) -> None:
+        feed, table = FEEDS["customers"], TABLES["core.customers"]
+        spans = versions.spans(self.ordered(self.facts["customers"]).lazy(), feed)
+        rows = versions.valid_at(spans, feed, pl.lit(as_of)).with_columns(
+            valid_from=pl.when(pl.col("valid_from") != versions.BEGINNING).then("valid_from")
+        )
+        self.tables[table.name] = rows.select(table.schema.keys()).sort(table.key).collect()
+
+    def _risk(self, as_of: date) -> None:
+        loans, accounts = (self.tables[name].lazy() for name in STATUS)
+        stamp = {"as_of": pl.lit(as_of), "policy_version": pl.lit(self.policy.version)}
+        for name, rows in (
+            ("risk.portfolio", portfolio.portfolio(loans, accounts)),
+            ("risk.buckets", portfolio.buckets(loans)),
+        ):
+            columns = TABLES[name].schema.keys()
+            self.tables[name] = rows.with_columns(**stamp).select(columns).sort(TABLES[name].key).collect()
+
+
+def _of(rows: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
+    return rows.join(accounts, on=["source", "account_id"], how="semi")
+
+
+def state_rows(memory: Memory, name: str) -> list[Row]:
+    """The rows of a state table without the columns of the nights, as the slow solver gives them."""
+    table = TABLES[name]
+    return memory.tables[name].select(c for c in table.schema if c not in table.night_columns).rows(named=True)
+
+
+def waiting_rows(memory: Memory) -> list[Row]:
+    """Every waiting row, as the slow solver gives them."""
+    rows = []
+    for name, frame in memory.waiting.items():
+        for row in frame.unique([*FEEDS[name].key, "source", "delivery_no", "line_number"]).rows(named=True):
+            business_date, seq, file_name = memory.places[row["delivery_no"]]
+            rows.append(
+                {
+                    "source": row["source"],
+                    "feed": name,
+                    "key": tuple(row[column] for column in FEEDS[name].key),
+                    "business_date": business_date,
+                    "seq": seq,
+                    "file_name": file_name,
+                    "reasons": row["waits_for"],
+                }
+            )
+    return rows

@@ -1,0 +1,58 @@
+"""The short way against the long way: levels and unrolled items say the same of every scope that is regular."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+from hypothesis import given
+
+from tests.slow.deliveries import Delivery
+from tests.slow.strategies import histories, policies
+from tests.transforms.memory import ACCOUNT_FEEDS, Memory
+from transforms import ledger, references, settle, standing, unrolled, versions
+from transforms.feeds import FEEDS
+from transforms.policy import Policy
+
+
+def built(policy: Policy, deliveries: list[Delivery]) -> tuple[ledger.Ledger, date]:
+    """The ledger of all deliveries, and the last of their dates."""
+    as_of = max(delivery.business_date for delivery in deliveries)
+    memory = Memory(policy)
+    memory.night(deliveries, as_of)
+    facts = {feed.name: memory.ordered(memory.facts[feed.name]) for feed in ACCOUNT_FEEDS}
+    spans = versions.spans(facts["accounts"].lazy(), FEEDS["accounts"]).collect()
+    accounts = standing.account_at(spans, pl.lit(as_of))
+    rules = policy.product_frame(accounts["product_code"].to_list()).select("product_code", "allocation")
+    resolved = references.resolve(facts, accounts.join(rules, on="product_code", how="left"))
+    return ledger.build(resolved, accounts, policy), as_of
+
+
+@given(policies(), histories())
+def test_levels_and_unrolled_items_agree(policy: Policy, deliveries: list[Delivery]) -> None:
+    book, as_of = built(policy, deliveries)
+    settlement = settle.settle(book)
+    days = unrolled.change_days(book, pl.lit(as_of)).select("day").unique()
+    moments = (
+        book.units.join(days, how="cross")
+        .filter((pl.col("start") <= pl.col("day")).fill_null(value=True))
+        .select("unit_no", "day")
+    )
+    assert settlement.figures(moments).equals(unrolled.figures(book, moments))
+    assert settlement.settled_dates(as_of).equals(unrolled.settled_dates(book, pl.lit(as_of)))
+    scopes = book.items.select("scope_no", day=pl.lit(as_of)).unique()
+    expected = unrolled.cover(book, scopes).select("item_no", "covered_cents").sort("item_no")
+    found = settlement.covered(as_of).join(expected, on="item_no", how="full", coalesce=True, suffix="_expected")
+    assert found.filter(
+        pl.col("covered_cents").fill_null(0) != pl.col("covered_cents_expected").fill_null(0)
+    ).is_empty()
+
+
+@given(policies(), histories())
+def test_most_scopes_are_regular(policy: Policy, deliveries: list[Delivery]) -> None:
+    """Loans of one plan without chargebacks always are."""
+    book, _ = built(policy, deliveries)
+    levels = settle.settle(book).levels
+    several = book.items.filter(pl.col("exists_to").is_not_null() | pl.col("is_chargeback"))
+    plain = book.units.filter(pl.col("allocation") == "loan").join(several, on="scope_no", how="anti")
+    assert levels.is_regular[plain["scope_no"].to_numpy()].all()

@@ -1,0 +1,1 @@
+"""Aggregates of the portfolio: one module a table."""

@@ -1,0 +1,113 @@
+"""Arrivals: what newly accepted rows add to the facts held, so that the order of nights never matters.
+
+A row equal to the version before it is only noted as a *repeat* (key and place). When a late row later comes between a
+version and its repeat, the repeat becomes a version of its own. A deletion is kept once for every account that a
+version of its key names, since accounts are worked on one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from transforms.feeds import Feed
+from transforms.versions import content, mark_duplicates
+
+PLACE = ("delivery_no", "line_number")
+"""Where a row stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is held of one feed for the keys that arrive."""
+
+    feed: Feed
+    facts: pl.LazyFrame
+    """Fact columns, account_no (feeds of an account), delivery_no, line_number, order_no, run_no."""
+    repeats: pl.LazyFrame
+    """Key columns, delivery_no, line_number, order_no, run_no."""
+
+    @property
+    def key(self) -> list[str]:
+        """Columns of the key."""
+        return ["source", *self.feed.key]
+
+    @property
+    def versions(self) -> pl.LazyFrame:
+        """The facts, and every repeat as a row that says what the fact before it says (fact_order: its place)."""
+        said = [*content(self.feed), *(["account_no"] if self.feed.of_account else [])]
+        before = self.facts.select(*self.key, *said, fact_order="order_no")
+        repeats = (
+            self.repeats.join(self.facts, on=[*self.key, *PLACE], how="anti", nulls_equal=True)
+            .join(before, on=self.key, nulls_equal=True)
+            .filter(pl.col("fact_order") < pl.col("order_no"))
+            .sort("fact_order")
+            .unique([*self.key, *PLACE], keep="last", maintain_order=True)
+        )
+        facts = self.facts.with_columns(fact_order=pl.lit(None, pl.Int32))
+        return pl.concat([facts, repeats.select(facts.collect_schema().names())], how="vertical_relaxed")
+
+
+def arrive(rows: pl.LazyFrame, held: Held) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """The rows with is_duplicate, and the facts to add.
+
+    Args:
+        rows: accepted rows: the columns of `held.facts` and any others.
+        held: what is held of their keys.
+    """
+    versions = held.versions
+    marked = mark_duplicates(rows, versions, held.feed)
+    columns = [name for name in held.facts.collect_schema().names() if name != "order_no"]
+    new = marked.filter(~pl.col("is_duplicate"))
+    facts = pl.concat([new.select(columns), _parted(new, versions, held).select(columns)])
+    if held.feed.of_account:
+        facts = _deletions_by_account(facts, held, columns)
+    return marked, facts
+
+
+def _parted(new: pl.LazyFrame, versions: pl.LazyFrame, held: Held) -> pl.LazyFrame:
+    """The first repeat behind each row that came between it and the fact it repeats; known as such from this run on."""
+    between = new.select(*held.key, new_order="order_no", now="run_no")
+    return (
+        versions.drop_nulls("fact_order")
+        .join(between, on=held.key, nulls_equal=True)
+        .filter((pl.col("fact_order") < pl.col("new_order")) & (pl.col("new_order") < pl.col("order_no")))
+        .sort("order_no", "line_number")
+        .unique([*held.key, "new_order"], keep="first", maintain_order=True)
+        .unique([*held.key, *PLACE], keep="first", maintain_order=True)
+        .with_columns(run_no="now")
+    )
+
+
+def _deletions_by_account(facts: pl.LazyFrame, held: Held, columns: list[str]) -> pl.LazyFrame:
+    """The facts with each deletion once for every account that a version of its key names."""
+    before = held.facts.select(columns)
+    every = pl.concat([before, facts])
+    owners = every.filter(~pl.col("is_deleted")).select(*held.key, "account_no").unique()
+    deletions = every.filter("is_deleted")
+    owned = (
+        deletions.drop("account_no")
+        .unique([*held.key, *PLACE])
+        .join(owners, on=held.key, nulls_equal=True)
+        .join(before, on=[*held.key, *PLACE, "account_no"], how="anti", nulls_equal=True)
+    )
+    unowned = facts.filter("is_deleted").join(owners, on=held.key, how="anti", nulls_equal=True)
+    return pl.concat([facts.filter(~pl.col("is_deleted")), unowned, owned.select(columns)])
+
+
+def links(new: pl.LazyFrame, every: pl.LazyFrame, key: list[str]) -> pl.LazyFrame:
+    """Pairs of accounts, smaller number first, that share a value of the key with a new fact: account_no, other_no."""
+    shared = (
+        every.select(*key, "account_no")
+        .drop_nulls("account_no")
+        .join(new.select(key).unique(), on=key, how="semi", nulls_equal=True)
+        .unique()
+    )
+    smallest = shared.group_by(key).agg(first=pl.col("account_no").min())
+    return (
+        shared.join(smallest, on=key, nulls_equal=True)
+        .filter(pl.col("first") != pl.col("account_no"))
+        .select(account_no="first", other_no="account_no")
+        .unique()
+    )

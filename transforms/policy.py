@@ -1,0 +1,217 @@
+"""Policy: every choice that the standards leave open, frozen and versioned; read from one TOML file.
+
+The schema names a mistake by its place: `products.default.allocation: …`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+Part = Literal["fee", "interest", "principal"]
+PARTS: tuple[Part, ...] = ("fee", "interest", "principal")
+
+
+class PolicyError(ValueError):
+    """A policy that does not fit the schema; the message lists each mistake with its place."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ProductPolicy(_Frozen):
+    """How the loans of one product are counted; what is left out is taken from `[products.default]`."""
+
+    allocation: Literal["loan", "account"] = "loan"
+    """Scope in which credits meet dues: the loan's own, or one pot for all loans of an account."""
+    tolerance_cents: Annotated[int, Field(ge=0)] = 0
+    """An item is settled once no more than this is uncovered."""
+    grace_days: Annotated[int, Field(ge=0)] = 0
+    """Days past due are 0 while not above this, then the full count."""
+    payment_order: tuple[Part, ...] = PARTS
+    """What a credit pays first inside one item."""
+    refund_to_own_loan: bool = False
+    """In scope `account`: a refund fills the items of the loan it names first."""
+    loss_given_default: Annotated[float, Field(ge=0, le=1)] = 0.6
+    """Share of the exposure that is lost in default."""
+    pboc_type: Literal["D1", "R1", "R4"] = "R4"
+    """Account type in the second-generation credit report."""
+    pboc_grain: Literal["loan", "account"] = "loan"
+    """Whether the performance string is kept by loan or by account."""
+
+    @field_validator("payment_order", mode="before")
+    @classmethod
+    def _each_part_once(cls, value: object) -> object:
+        if isinstance(value, list | tuple) and sorted(value) == sorted(PARTS):
+            return tuple(value)
+        raise ValueError("must name fee, interest and principal, each once")
+
+
+class DefaultPolicy(_Frozen):
+    """When a loan is in default, and when it is cured."""
+
+    days: Annotated[int, Field(ge=1)] = 90
+    """Default starts on the first day on which more days are past due."""
+    materiality_cents: Annotated[int, Field(ge=0)] = 0
+    """... and more than this is past due."""
+    materiality_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """... and more than this share of outstanding principal and past-due interest and fees is past due."""
+    probation_days: Annotated[int, Field(ge=0)] = 90
+    """Days without anything past due after which default ends."""
+    restructured_probation_days: Annotated[int, Field(ge=0)] = 365
+    """The same for a restructured loan, which must also meet instalments on time."""
+    instalments_on_time: Annotated[int, Field(ge=1)] = 2
+
+
+class FiveTierPolicy(_Frozen):
+    """Five-tier class (五级分类)."""
+
+    upper_days: tuple[int, int, int, int] = (0, 90, 270, 360)
+    """Last day past due of classes 1, 2, 3 and 4."""
+    follows_status: bool = True
+    """In default at least 3; once 3 at least 3 until it has held; observed at least 2. False: by days alone."""
+    upgrade_months: Annotated[int, Field(ge=0)] = 6
+    """Months without anything past due before a class of 3 or worse may improve."""
+    instalments_on_time: Annotated[int, Field(ge=1)] = 2
+    observation_days: Annotated[int, Field(ge=0)] = 365
+    """Days for which a restructured loan is observed, from its new plan's first due date."""
+
+    @field_validator("upper_days", mode="before")
+    @classmethod
+    def _four_rising_edges(cls, value: object) -> object:
+        if not isinstance(value, list | tuple) or len(value) != 4 or list(value) != sorted(set(value)):
+            raise ValueError("must be four rising numbers of days")
+        return tuple(value)
+
+
+class LossPolicy(_Frozen):
+    """Expected credit loss."""
+
+    significant_days: Annotated[int, Field(ge=0)] = 30
+    """More days past due are a significant rise in risk (stage 2)."""
+    history_months: Annotated[int, Field(ge=1)] = 12
+    """Month transitions that are pooled."""
+    discount_rate: Annotated[float, Field(ge=0)] = 0.0
+    """Yearly rate at which losses are discounted; 0: not at all."""
+    stress_factors: tuple[float, ...] = (1.0, 1.5, 2.0)
+    """Factors by which the probability of default is multiplied."""
+
+    @field_validator("stress_factors", mode="before")
+    @classmethod
+    def _list_is_tuple(cls, value: object) -> object:
+        return tuple(float(each) for each in value) if isinstance(value, list | tuple) else value
+
+
+class Policy(_Frozen):
+    """One versioned set of rules; everything published carries its version."""
+
+    version: Annotated[str, Field(min_length=1)]
+    title: str = ""
+    time_zone: str = "Asia/Shanghai"
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "CNY"
+    """Currency of accounts whose feed does not say."""
+    currencies: tuple[str, ...] = ("CNY", "INR", "USD", "EUR", "GBP", "HKD", "SGD")
+    """Currencies that are accepted; all with two decimals."""
+    paid_after_delivery_days: Annotated[int, Field(ge=0)] = 1
+    """A paid_date may lie this many days after the business date of its file."""
+    unknown_columns: Literal["refuse", "keep", "ignore"] = "refuse"
+    """What a column that the mapping does not know does to its file."""
+    require_control: bool = False
+    """Refuse files that come without a control file."""
+    refused_rows_limit: Annotated[int, Field(ge=0)] = 20
+    refused_rows_share: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """A file with more refused rows than the larger of limit and share is refused whole."""
+    volume_factor: Annotated[float, Field(gt=1)] = 3.0
+    """A file this many times larger or smaller than the median of earlier ones is reported."""
+    bucket_upper_days: tuple[int, ...] = (0, 30, 60, 90, 120, 150, 180)
+    """Last day of M0, M1 … M6; beyond is M7."""
+    contagion: Literal["loan", "account", "person"] = "loan"
+    """How far a default reaches: the loan alone, all loans of its account, or all loans of the person."""
+    default: DefaultPolicy = DefaultPolicy()
+    five_tier: FiveTierPolicy = FiveTierPolicy()
+    loss: LossPolicy = LossPolicy()
+    products: dict[str, ProductPolicy] = {}
+
+    @field_validator("currencies", "bucket_upper_days", mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("bucket_upper_days")
+    @classmethod
+    def _seven_rising_edges(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if len(value) != 7 or list(value) != sorted(set(value)) or value[0] != 0:
+            raise ValueError("must be seven rising numbers of days that begin with 0")
+        return value
+
+    @model_validator(mode="after")
+    def _default_currency_is_accepted(self) -> Policy:
+        if self.currency not in self.currencies:
+            raise ValueError(f"currency {self.currency} is not among currencies {list(self.currencies)}")
+        return self
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the rules, whatever the layout of the file."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    def product(self, code: str) -> ProductPolicy:
+        """Rules of one product."""
+        return self.products.get(code) or self.products.get("default") or ProductPolicy()
+
+    def product_frame(self, codes: Iterable[str]) -> pl.DataFrame:
+        """One row per product code: the rules as columns.
+
+        Columns: product_code, the rules as they are named, and for each part of an item `<part>_rank` 1..3, its place
+        in the order of payment.
+        """
+        rows = []
+        for code in sorted(set(codes)):
+            rules = self.product(code)
+            ranks = {f"{part}_rank": rules.payment_order.index(part) + 1 for part in PARTS}
+            rows.append({"product_code": code, **rules.model_dump(exclude={"payment_order"}), **ranks})
+        schema: dict[str, pl.DataType] = {
+            "product_code": pl.String(),
+            "allocation": pl.String(),
+            "tolerance_cents": pl.Int64(),
+            "grace_days": pl.Int32(),
+            "refund_to_own_loan": pl.Boolean(),
+            "loss_given_default": pl.Float64(),
+            "pboc_type": pl.String(),
+            "pboc_grain": pl.String(),
+            **{f"{part}_rank": pl.Int8() for part in PARTS},
+        }
+        return pl.DataFrame(rows, schema=schema)
+
+
+def parse_policy(document: dict[str, Any]) -> Policy:
+    """The policy in a TOML document; products inherit what they leave out from `[products.default]`.
+
+    Raises:
+        PolicyError: one line per mistake, each with its place.
+    """
+    products = document.get("products", {})
+    if isinstance(products, dict) and isinstance(products.get("default", {}), dict):
+        default = products.get("default", {})
+        merged = {code: {**default, **rules} if isinstance(rules, dict) else rules for code, rules in products.items()}
+        document = {**document, "products": merged}
+    try:
+        return Policy.model_validate(document)
+    except ValidationError as error:
+        raise PolicyError("\n".join(mistakes(error))) from None
+
+
+def mistakes(error: ValidationError) -> list[str]:
+    """One line per mistake: its place in the document, what is wrong, and what stood there."""
+    lines = []
+    for item in error.errors():
+        place = ".".join(str(part) for part in item["loc"]) or "document"
+        given = "" if item["type"] in ("missing", "extra_forbidden") else f" (given: {item['input']!r})"
+        wrong = {"extra_forbidden": "no such setting", "missing": "is required"}.get(item["type"], item["msg"])
+        lines.append(f"{place}: {wrong}{given}")
+    return lines

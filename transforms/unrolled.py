@@ -1,0 +1,217 @@
+"""Credits against dues, the long way, right for every ledger: items unrolled by days.
+
+For each day asked, the items that exist then, in order, meet the credits up to then. `transforms/levels.py` answers the
+same for most ledgers without unrolling; `transforms/settle.py` chooses.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from transforms import spells
+from transforms.ledger import Ledger
+
+
+def cover(ledger: Ledger, moments: pl.DataFrame) -> pl.DataFrame:
+    """One row per moment of a scope and item that exists then: covered_cents.
+
+    Args:
+        ledger: items in order, and credits.
+        moments: distinct scope_no, day.
+
+    Returns:
+        scope_no, day, the items' columns, covered_cents; and no row for moments without items.
+    """
+    rows = (
+        moments.lazy()
+        .join(ledger.items.lazy(), on="scope_no", how="inner")
+        .filter((pl.col("exists_from") <= pl.col("day")) & (pl.col("exists_to") > pl.col("day")).fill_null(value=True))
+    )
+    pot = _pot(ledger, moments.lazy())
+    owned = ledger.credits.lazy().filter(pl.col("kind") == "refund").join(_own_refunds(ledger), on="unit_no")
+    refunds = (
+        moments.lazy()
+        .join(owned, on="scope_no")
+        .filter(pl.col("paid_date") <= pl.col("day"))
+        .group_by("scope_no", "day", "unit_no")
+        .agg(refund_cents=pl.col("amount_cents").sum())
+    )
+    rows = rows.join(refunds, on=["scope_no", "day", "unit_no"], how="left").sort("scope_no", "day", "item_no")
+    own = _fill(pl.col("refund_cents").fill_null(0), pl.col("due_cents"), ["scope_no", "day", "unit_no"])
+    rows = rows.with_columns(own_cents=own).with_columns(
+        open_cents=pl.col("due_cents") - pl.col("own_cents"),
+    )
+    used = rows.group_by("scope_no", "day").agg(used_cents=pl.col("own_cents").sum())
+    rows = (
+        rows.join(pot, on=["scope_no", "day"], how="left")
+        .join(used, on=["scope_no", "day"], how="left")
+        .sort("scope_no", "day", "item_no")
+    )
+    rest = pl.col("pot_cents").fill_null(0) - pl.col("used_cents")
+    filled = _fill(rest, pl.col("open_cents"), ["scope_no", "day"])
+    return (
+        rows.with_columns(covered_cents=pl.col("own_cents") + filled)
+        .drop("own_cents", "open_cents", "refund_cents", "pot_cents", "used_cents")
+        .collect()
+    )
+
+
+def _own_refunds(ledger: Ledger) -> pl.LazyFrame:
+    """Units whose refunds fill their own items before the common pot."""
+    is_own = (pl.col("allocation") == "account") & pl.col("refund_to_own_loan") & pl.col("loan_id").is_not_null()
+    return ledger.units.lazy().filter(is_own).select("unit_no")
+
+
+def _pot(ledger: Ledger, moments: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per moment with credits up to then: pot_cents."""
+    return (
+        moments.join(ledger.credits.lazy().select("scope_no", "paid_date", "amount_cents"), on="scope_no")
+        .filter(pl.col("paid_date") <= pl.col("day"))
+        .group_by("scope_no", "day")
+        .agg(pot_cents=pl.col("amount_cents").sum())
+    )
+
+
+def _fill(money: pl.Expr, due: pl.Expr, within: list[str]) -> pl.Expr:
+    """What of each due the money fills, first row first."""
+    before = due.cum_sum().over(within) - due
+    return (money - before).clip(0, due)
+
+
+def parts_paid(covered: pl.Expr) -> list[pl.Expr]:
+    """fee_paid_cents, interest_paid_cents, principal_paid_cents: the covered amount in the product's order."""
+    parts = ("fee", "interest", "principal")
+    paid = []
+    for part in parts:
+        before = pl.sum_horizontal(
+            pl.when(pl.col(f"{other}_rank") < pl.col(f"{part}_rank")).then(f"{other}_cents").otherwise(0)
+            for other in parts
+        )
+        paid.append((covered - before).clip(0, pl.col(f"{part}_cents")).alias(f"{part}_paid_cents"))
+    return paid
+
+
+def figures(ledger: Ledger, moments: pl.DataFrame) -> pl.DataFrame:
+    """One row per unit and day asked: what is owed, what is late.
+
+    Args:
+        ledger: the ledger.
+        moments: distinct unit_no, day; loans only from their start on.
+
+    Returns:
+        unit_no, day, past_due_cents, past_due_charges_cents (uncovered interest and fees of late items),
+        oldest_due_date, outstanding_principal_cents, remaining_cents (less the surplus where the pot is the unit's),
+        surplus_cents (of the scope, on the unit that alone has it: the loan, or the account's own unit),
+        open_count (items with more than the tolerance uncovered).
+    """
+    rules = ledger.units.select("unit_no", "scope_no", "tolerance_cents", "fee_rank", "interest_rank", "principal_rank")
+    asked = moments.join(rules, on="unit_no", how="left")
+    scope_days = asked.select("scope_no", "day").unique()
+    items = cover(ledger, scope_days)
+    rows = items.lazy().join(asked.lazy().drop("scope_no"), on=["unit_no", "day"], how="inner")
+    uncovered = pl.col("due_cents") - pl.col("covered_cents")
+    is_open = pl.col("uncovered_cents") > pl.col("tolerance_cents")
+    is_late = pl.col("is_open") & (pl.col("due_date") < pl.col("day"))
+    charges = pl.col("fee_cents") + pl.col("interest_cents") - pl.col("fee_paid_cents") - pl.col("interest_paid_cents")
+    sums = (
+        rows.with_columns(*parts_paid(pl.col("covered_cents")), uncovered_cents=uncovered)
+        .with_columns(is_open=is_open)
+        .with_columns(is_late=is_late)
+        .group_by("unit_no", "day")
+        .agg(
+            past_due_cents=pl.col("uncovered_cents").filter("is_late").sum(),
+            past_due_charges_cents=charges.filter(pl.col("is_late")).sum(),
+            oldest_due_date=pl.col("due_date").filter("is_late").min(),
+            outstanding_principal_cents=(pl.col("principal_cents") - pl.col("principal_paid_cents")).sum(),
+            uncovered_cents=pl.col("uncovered_cents").sum(),
+            open_count=pl.col("is_open").sum().cast(pl.Int64),
+        )
+    )
+    surplus = _surplus(ledger, scope_days, items)
+    return (
+        asked.lazy()
+        .select("unit_no", "scope_no", "day")
+        .join(sums, on=["unit_no", "day"], how="left")
+        .join(surplus, on=["scope_no", "day"], how="left")
+        .with_columns(surplus_cents=pl.when(pl.col("unit_no") == pl.col("scope_no")).then("surplus_cents").otherwise(0))
+        .with_columns(pl.col(SUMS).fill_null(0))
+        .with_columns(remaining_cents=pl.col("uncovered_cents") - pl.col("surplus_cents"))
+        .select("unit_no", "day", *FIGURES)
+        .sort("unit_no", "day")
+        .collect()
+    )
+
+
+SUMS = (
+    "past_due_cents",
+    "past_due_charges_cents",
+    "outstanding_principal_cents",
+    "uncovered_cents",
+    "surplus_cents",
+    "open_count",
+)
+FIGURES = (
+    "past_due_cents",
+    "past_due_charges_cents",
+    "oldest_due_date",
+    "outstanding_principal_cents",
+    "remaining_cents",
+    "surplus_cents",
+    "open_count",
+)
+
+
+def _surplus(ledger: Ledger, scope_days: pl.DataFrame, items: pl.DataFrame) -> pl.LazyFrame:
+    """One row per scope and day: credits that are left after the last item."""
+    used = items.lazy().group_by("scope_no", "day").agg(used_cents=pl.col("covered_cents").sum())
+    return (
+        scope_days.lazy()
+        .join(_pot(ledger, scope_days.lazy()), on=["scope_no", "day"], how="left")
+        .join(used, on=["scope_no", "day"], how="left")
+        .select("scope_no", "day", surplus_cents=pl.col("pot_cents").fill_null(0) - pl.col("used_cents").fill_null(0))
+    )
+
+
+def settled_dates(ledger: Ledger, last_day: pl.Expr) -> pl.DataFrame:
+    """One row per item that is settled: item_no, settled_date.
+
+    The first day of the spell, unbroken up to `last_day` (or the last day on which the item exists), in which no more
+    than the tolerance is uncovered. Coverage changes only on days on which money comes in or items come or go.
+    """
+    changes = change_days(ledger, last_day)
+    tolerance = ledger.units.lazy().select("unit_no", "tolerance_cents")
+    is_open = pl.col("due_cents") - pl.col("covered_cents") > pl.col("tolerance_cents")
+    rows = cover(ledger, changes).lazy().join(tolerance, on="unit_no").with_columns(is_open=is_open)
+    last_open = pl.col("day").filter("is_open").max()
+    after = pl.col("day").filter((pl.col("day") > last_open) | last_open.is_null()).min()
+    return rows.group_by("item_no").agg(settled_date=after).drop_nulls().sort("item_no").collect()
+
+
+def change_days(ledger: Ledger, last_day: pl.Expr) -> pl.DataFrame:
+    """Distinct scope_no and day, up to the last day, on which coverage may change."""
+    days = [
+        ledger.credits.lazy().select("scope_no", day="paid_date"),
+        ledger.items.lazy().select("scope_no", day="exists_from"),
+        ledger.items.lazy().select("scope_no", day="exists_to").drop_nulls(),
+    ]
+    return pl.concat(days).filter(pl.col("day") <= last_day).unique().sort("scope_no", "day").collect()
+
+
+def open_spells(ledger: Ledger, last_day: pl.Expr) -> pl.DataFrame:
+    """One row per item and spell in which more than the tolerance is uncovered: item_no, first_day, end_day.
+
+    Looked at on the days on which coverage may change; a null end_day is open on the last day.
+    """
+    changes = change_days(ledger, last_day)
+    following = changes.sort("day").with_columns(next_day=pl.col("day").shift(-1).over("scope_no"))
+    tolerance = ledger.units.lazy().select("unit_no", "tolerance_cents")
+    is_open = pl.col("due_cents") - pl.col("covered_cents") > pl.col("tolerance_cents")
+    rows = (
+        cover(ledger, changes)
+        .lazy()
+        .join(tolerance, on="unit_no")
+        .filter(is_open)
+        .join(following.lazy(), on=["scope_no", "day"])
+        .select("item_no", first_day="day", end_day="next_day")
+    )
+    return spells.union(rows, by="item_no").collect()

@@ -1,0 +1,98 @@
+"""Versions of facts: which row of a key holds, and from which day on, however the deliveries came in.
+
+Everything here is a function of the set of rows: the order is (business date, seq, file name) of the deliveries
+(`order_no`), never the night in which a row was taken.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from transforms.feeds import Feed
+
+BEGINNING = pl.date(1, 1, 1)
+"""Start of a version that holds from the beginning of time."""
+
+
+def content(feed: Feed) -> list[str]:
+    """Columns that make two rows of one key equal."""
+    return [name for name in feed.facts if name not in ("source", *feed.key)]
+
+
+def is_repeat(feed: Feed) -> pl.Expr:
+    """True for a row equal to the row before it; for frames sorted by key and order."""
+    same_key = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in ("source", *feed.key))
+    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in content(feed))
+    return (same_key & same & (pl.int_range(pl.len()) > 0)).fill_null(value=False)
+
+
+def mark_duplicates(new: pl.LazyFrame, held: pl.LazyFrame, feed: Feed) -> pl.LazyFrame:
+    """One row per row of `new`, with `is_duplicate`: equal to the version before it in order.
+
+    Args:
+        new: accepted rows of the night: source, fact columns, order_no, line_number, row_no (tells the rows apart) and
+            whatever else.
+        held: every row held so far for keys that occur in `new`: source, fact columns, order_no, line_number.
+        feed: the feed of both.
+    """
+    key = ["source", *feed.key]
+    several = new.group_by(key).len().filter(pl.col("len") > 1)
+    known = pl.concat([held.select(key), several.select(key)]).unique()
+    columns = [*feed.facts, "order_no", "line_number", "row_no"]
+    mixed = pl.concat(
+        [
+            held.with_columns(row_no=pl.lit(None, pl.Int64)).select(columns),
+            new.join(known, on=key, how="semi", nulls_equal=True).select(columns),
+        ]
+    )
+    repeats = (
+        mixed.sort(*key, "order_no", "line_number", "row_no", nulls_last=False)
+        .filter(is_repeat(feed) & pl.col("row_no").is_not_null())
+        .select("row_no", is_duplicate=pl.lit(value=True))
+    )
+    return new.join(repeats, on="row_no", how="left").with_columns(pl.col("is_duplicate").fill_null(value=False))
+
+
+def latest(rows: pl.LazyFrame, feed: Feed) -> pl.LazyFrame:
+    """One row per key: the latest in order, unless that is a deletion; all columns kept."""
+    key = ["source", *feed.key]
+    return (
+        rows.sort("order_no", "line_number").unique(key, keep="last", maintain_order=True).filter(~pl.col("is_deleted"))
+    )
+
+
+def spans(rows: pl.LazyFrame, feed: Feed) -> pl.LazyFrame:
+    """One row per version of a key: what it says and `valid_from`, the first day on which it holds.
+
+    Rows up to the last deletion are gone; equal neighbours are one version, placed where the first of them stands.
+    A version holds from its valid_from, else its business date; the first one from opened_date (a customer's from the
+    beginning of time). Columns as in `rows`, sorted by key, start and order.
+    """
+    key = ["source", *feed.key]
+    last_deletion = pl.col("order_no").filter("is_deleted").max().over(key)
+    living = (
+        rows.filter((pl.col("order_no") > last_deletion) | last_deletion.is_null())
+        .sort(*key, "order_no", "line_number")
+        .filter(~is_repeat(feed))
+    )
+    is_first = pl.int_range(pl.len()).over(key) == 0
+    first_start = pl.col("opened_date") if "opened_date" in feed.facts else BEGINNING
+    start = pl.coalesce("valid_from", pl.when(is_first).then(first_start), "business_date")
+    return living.with_columns(valid_from=start).sort(*key, "valid_from", "order_no")
+
+
+def valid_at(versions: pl.LazyFrame, feed: Feed, day: pl.Expr) -> pl.LazyFrame:
+    """One row per key: the version valid on the day; before the first start, the version that starts first.
+
+    Of versions with one start the latest in order holds.
+    """
+    key = ["source", *feed.key]
+    has_started = pl.col("valid_from") <= day
+    earliest = pl.col("valid_from").min().over(key)
+    return (
+        versions.with_columns(has_started=has_started)
+        .filter(pl.col("has_started") | (~pl.col("has_started").any().over(key) & (pl.col("valid_from") == earliest)))
+        .sort("valid_from", "order_no")
+        .unique(key, keep="last", maintain_order=True)
+        .drop("has_started")
+    )
