@@ -6,97 +6,17 @@ Tables, feeds, DDL, comments and the data dictionary all derive from here.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import StrEnum
 
 import polars as pl
 
-UTC_MICROSECONDS = pl.Datetime("us", "UTC")
+from transforms.declare import UTC_MICROSECONDS, Field, Kind, cents, fields_of
+from transforms.risk_fields import RISK_FIELDS
+from transforms.status_fields import STATUS_FIELDS
 
-
-class Kind(StrEnum):
-    """What a field holds; decides its type inside (polars) and outside (DuckDB)."""
-
-    ID = "id"
-    CODE = "code"
-    TEXT = "text"
-    DATE = "date"
-    AMOUNT = "amount"
-    DAYS = "days"
-    INTEGER = "integer"
-    COUNT = "count"
-    RATE = "rate"
-    FLAG = "flag"
-    MOMENT = "moment"
-    TEXTS = "texts"
-
-
-_POLARS: dict[Kind, pl.DataType] = {
-    Kind.ID: pl.String(),
-    Kind.CODE: pl.String(),
-    Kind.TEXT: pl.String(),
-    Kind.DATE: pl.Date(),
-    Kind.AMOUNT: pl.Int64(),
-    Kind.DAYS: pl.Int32(),
-    Kind.INTEGER: pl.Int32(),
-    Kind.COUNT: pl.Int64(),
-    Kind.RATE: pl.Float64(),
-    Kind.FLAG: pl.Boolean(),
-    Kind.MOMENT: UTC_MICROSECONDS,
-    Kind.TEXTS: pl.List(pl.String()),
-}
-_DUCKDB: dict[Kind, str] = {
-    Kind.ID: "VARCHAR",
-    Kind.CODE: "VARCHAR",
-    Kind.TEXT: "VARCHAR",
-    Kind.DATE: "DATE",
-    Kind.AMOUNT: "DECIMAL(18,2)",
-    Kind.DAYS: "INTEGER",
-    Kind.INTEGER: "INTEGER",
-    Kind.COUNT: "BIGINT",
-    Kind.RATE: "DOUBLE",
-    Kind.FLAG: "BOOLEAN",
-    Kind.MOMENT: "TIMESTAMPTZ",
-    Kind.TEXTS: "VARCHAR[]",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One quantity with one name everywhere; amounts are `*_amount` outside and int64 `*_cents` inside."""
-
-    name: str
-    kind: Kind
-    en: str
-    zh: str
-
-    @property
-    def inside(self) -> str:
-        """Name of the column in polars frames and lake files."""
-        return cents(self.name) if self.kind is Kind.AMOUNT else self.name
-
-    @property
-    def polars_type(self) -> pl.DataType:
-        """Type of the column in polars frames and lake files."""
-        return _POLARS[self.kind]
-
-    @property
-    def duckdb_type(self) -> str:
-        """Type of the column in the warehouse."""
-        return _DUCKDB[self.kind]
-
-
-def cents(name: str) -> str:
-    """Name inside of an amount: `due_amount` -> `due_cents`, `amount` -> `amount_cents`."""
-    return name.removesuffix("_amount") + "_cents"
-
-
-def _fields(kind: Kind, *rows: tuple[str, str, str]) -> list[Field]:
-    return [Field(name, kind, en, zh) for name, en, zh in rows]
-
+__all__ = ["FIELDS", "UTC_MICROSECONDS", "Field", "Kind", "cents", "schema_of"]
 
 _ALL_FIELDS: list[Field] = [
-    *_fields(
+    *fields_of(
         Kind.ID,
         (
             "source",
@@ -132,7 +52,7 @@ _ALL_FIELDS: list[Field] = [
         ("first_seen_run", "Run in which the account was first seen", "首次收到该账户的批次"),
         ("key", "Key of the row in its feed, parts joined with a slash", "该行在其数据源中的主键，以斜线相连"),
     ),
-    *_fields(
+    *fields_of(
         Kind.CODE,
         ("product_code", "Product of the account", "产品代码"),
         ("currency", "ISO 4217 code; no total crosses currencies", "币种；任何合计都不跨币种"),
@@ -165,7 +85,7 @@ _ALL_FIELDS: list[Field] = [
             "最近24个月末逾期档，左旧右新；未开始为 -，结清后为 0",
         ),
     ),
-    *_fields(
+    *fields_of(
         Kind.TEXT,
         ("note", "Free text of the lender", "备注"),
         ("path", "File below the landing folder", "文件路径（相对接收目录）"),
@@ -188,7 +108,7 @@ _ALL_FIELDS: list[Field] = [
         ("name", "Name of the customer; never stored", "客户姓名（不落库）"),
         ("id_number", "Number of the identity document; never stored", "证件号码（不落库）"),
     ),
-    *_fields(
+    *fields_of(
         Kind.DATE,
         ("opened_date", "Day the account was opened", "开户日期"),
         ("closed_date", "Day the account was closed", "销户日期"),
@@ -235,7 +155,7 @@ _ALL_FIELDS: list[Field] = [
         ("first_refused_on", "As-of date of the run that first refused the row", "首次拒收日"),
         ("released_on", "As-of date of the run that let the waiting row in", "放行日"),
     ),
-    *_fields(
+    *fields_of(
         Kind.AMOUNT,
         ("credit_limit_amount", "Credit limit", "授信额度"),
         ("principal_amount", "Principal", "本金"),
@@ -266,7 +186,7 @@ _ALL_FIELDS: list[Field] = [
         ("amount_duplicate", "Sum of the amounts of rows equal to the version held", "重复金额"),
         ("amount_released", "Sum of the amounts of waiting rows let in by this run", "本批次放行金额"),
     ),
-    *_fields(
+    *fields_of(
         Kind.DAYS,
         (
             "dpd",
@@ -275,13 +195,13 @@ _ALL_FIELDS: list[Field] = [
         ),
         ("contractual_dpd", "Days past due without grace and deferral", "合同逾期天数（不计宽限与延期）"),
     ),
-    *_fields(
+    *fields_of(
         Kind.INTEGER,
         ("installment_no", "Number of the instalment in its plan", "期数"),
         ("seq", "Sequence number in the file's name; 0 when absent", "文件序号；缺省 0"),
         ("attempt", "Number of the attempt at the run, from 1", "第几次尝试"),
     ),
-    *_fields(
+    *fields_of(
         Kind.COUNT,
         ("installment_count", "Instalments of the original plan", "期数合计"),
         ("loan_count", "Loans", "借据数"),
@@ -304,7 +224,7 @@ _ALL_FIELDS: list[Field] = [
         ("unexpected_count", "Rows that failed the check", "未通过行数"),
         ("schema_version", "Version of the warehouse's layout", "仓库结构版本"),
     ),
-    *_fields(
+    *fields_of(
         Kind.RATE,
         (
             "par1_rate",
@@ -327,7 +247,7 @@ _ALL_FIELDS: list[Field] = [
             "90天以上逾期率",
         ),
     ),
-    *_fields(
+    *fields_of(
         Kind.FLAG,
         ("is_void", "Voided by a reversal, from the beginning", "是否被冲正"),
         ("is_payout", "A credit balance paid out, not a bounced payment", "是否为溢缴款退付"),
@@ -338,17 +258,19 @@ _ALL_FIELDS: list[Field] = [
         ("is_waiting", "Tried again by itself each night until its reference arrives", "是否等待引用到达"),
         ("is_deleted", "Removes the key's fact from the beginning", "是否删除该主键的事实"),
     ),
-    *_fields(
+    *fields_of(
         Kind.MOMENT,
         ("started_at", "Start of the run", "开始时间"),
         ("finished_at", "End of the run", "结束时间"),
     ),
-    *_fields(
+    *fields_of(
         Kind.TEXTS,
         ("reasons", "Every reason that applies, from the closed vocabulary", "全部拒收原因代码"),
         ("details", "One sentence a reason, naming the column", "逐条原因说明"),
         ("held", "SHA-256 of the deliveries left out by hand", "人工搁置的文件"),
     ),
+    *STATUS_FIELDS,
+    *RISK_FIELDS,
 ]
 FIELDS: dict[str, Field] = {field.name: field for field in _ALL_FIELDS}
 if len(FIELDS) != len(_ALL_FIELDS):

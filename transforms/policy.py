@@ -98,6 +98,8 @@ class LossPolicy(_Frozen):
     """Month transitions that are pooled."""
     discount_rate: Annotated[float, Field(ge=0)] = 0.0
     """Yearly rate at which losses are discounted; 0: not at all."""
+    warning_sigmas: Annotated[float, Field(gt=0)] = 3.0
+    """Standard deviations between the mean and the control limits of the early warning."""
     stress_factors: tuple[float, ...] = (1.0, 1.5, 2.0)
     """Factors by which the probability of default is multiplied."""
 

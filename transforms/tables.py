@@ -5,42 +5,10 @@ DDL, comments, checks of completeness and the data dictionary derive from here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from transforms.risk_tables import RISK_TABLES
+from transforms.table import Table
 
-import polars as pl
-
-from transforms.fields import FIELDS, Field, schema_of
-
-Scope = Literal["state", "night"]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One published table: grain, key and columns.
-
-    scope `state`: a function of facts, policy and date alone; `night`: also of the sequence of nights.
-    """
-
-    name: str
-    scope: Scope
-    en: str
-    zh: str
-    key: tuple[str, ...]
-    columns: tuple[str, ...]
-    night_columns: tuple[str, ...] = ()
-    """Columns of a state table that depend on the sequence of nights all the same."""
-
-    @property
-    def fields(self) -> tuple[Field, ...]:
-        """The declared fields, in order."""
-        return tuple(FIELDS[name] for name in self.columns)
-
-    @property
-    def schema(self) -> dict[str, pl.DataType]:
-        """Names and types inside."""
-        return schema_of(self.columns)
-
+__all__ = ["ALL", "BUCKETS", "TABLES", "Table"]
 
 BUCKETS = ("M0", "M1", "M2", "M3", "M4", "M5", "M6", "M7")
 ALL = "ALL"
@@ -56,10 +24,12 @@ _HISTORY = (
     "past_due_amount",
     "outstanding_principal_amount",
     "remaining_amount",
+    "is_settled",
+    "is_charged_off",
+    "pboc_code",
     "policy_version",
     "known_from",
 )
-_PORTFOLIO_SLICE = ("as_of", "currency", "lender_id", "product_code", "region_code")
 
 _ALL_TABLES: list[Table] = [
     Table(
@@ -237,7 +207,33 @@ _ALL_TABLES: list[Table] = [
             "last_paid_date",
             "is_past_due",
             "is_in_credit",
+            "past_due_charges_amount",
+            "charged_off_on",
+            "charged_off_amount",
+            "recovered_amount",
+            "credit_status",
+            "five_tier",
+            "five_tier_floor",
+            "ifrs9_stage",
+            "default_since",
+            "probation_since",
+            "default_ends_on",
+            "delinquent_since",
+            "is_forborne",
+            "is_observed",
+            "is_disputed",
+            "is_obligor_default",
+            "first_over_30_on",
+            "first_over_60_on",
+            "first_over_90_on",
+            "first_due_date",
+            "first_late_7_on",
+            "first_late_30_on",
+            "last_due_date",
             "history_24m",
+            "pboc_24m",
+            "pboc_60m",
+            "metro2_24m",
             "policy_version",
         ),
     ),
@@ -269,7 +265,76 @@ _ALL_TABLES: list[Table] = [
             "is_over_limit",
             "is_past_due",
             "negative_since",
+            "past_due_charges_amount",
+            "charged_off_amount",
+            "recovered_amount",
+            "credit_status",
+            "five_tier",
+            "ifrs9_stage",
+            "default_since",
+            "delinquent_since",
+            "is_forborne",
+            "is_disputed",
             "history_24m",
+            "pboc_24m",
+            "pboc_60m",
+            "policy_version",
+        ),
+    ),
+    Table(
+        "status.customer_status",
+        "state",
+        "One row per person and currency across sources, or per customer of a source whose person is not known.",
+        "每自然人每币种一行（跨来源）；无法识别自然人的，每来源每客户一行。",
+        ("source", "person_id", "customer_id", "currency"),
+        (
+            "as_of",
+            "source",
+            "person_id",
+            "customer_id",
+            "currency",
+            "account_count",
+            "lender_count",
+            "loan_count",
+            "dpd",
+            "bucket",
+            "past_due_amount",
+            "outstanding_principal_amount",
+            "remaining_amount",
+            "credit_limit_amount",
+            "available_credit_amount",
+            "is_in_credit",
+            "is_over_limit",
+            "is_past_due",
+            "negative_since",
+            "charged_off_amount",
+            "recovered_amount",
+            "credit_status",
+            "five_tier",
+            "ifrs9_stage",
+            "default_since",
+            "delinquent_since",
+            "is_forborne",
+            "is_disputed",
+            "policy_version",
+        ),
+    ),
+    Table(
+        "status.loan_defaults",
+        "state",
+        "One row per default of a loan: since when, until when, and why.",
+        "每借据每次违约一行：起止与起因。",
+        ("source", "loan_id", "default_since"),
+        (
+            "source",
+            "loan_id",
+            "account_id",
+            "currency",
+            "default_since",
+            "default_cause",
+            "probation_since",
+            "default_ends_on",
+            "is_over",
             "policy_version",
         ),
     ),
@@ -293,49 +358,23 @@ _ALL_TABLES: list[Table] = [
     Table(
         "status.account_changes",
         "night",
-        "One row per account and night whose bucket changed since the night before.",
-        "每账户每批次一行：逾期档相对上一批次的变化。",
+        "One row per account and night whose bucket or credit status changed since the night before.",
+        "每账户每批次一行：逾期档或信用状态相对上一批次的变化。",
         ("as_of", "source", "account_id"),
-        ("as_of", "source", "account_id", "currency", "from_bucket", "to_bucket", "policy_version", "run_id"),
-    ),
-    Table(
-        "risk.portfolio",
-        "state",
-        "One row per night, currency, lender, product and region, and for ALL of each.",
-        "每统计日每币种每机构每产品每地区一行，另含各维度合计 ALL。",
-        _PORTFOLIO_SLICE,
-        (
-            *_PORTFOLIO_SLICE,
-            "loan_count",
-            "account_count",
-            "outstanding_principal_amount",
-            "past_due_amount",
-            "par1_rate",
-            "par30_rate",
-            "par60_rate",
-            "par90_rate",
-            "in_credit_count",
-            "over_limit_count",
-            "policy_version",
-        ),
-    ),
-    Table(
-        "risk.buckets",
-        "state",
-        "One row per night, currency, product (and ALL) and bucket.",
-        "每统计日每币种每产品（含 ALL）每逾期档一行。",
-        ("as_of", "currency", "product_code", "bucket"),
         (
             "as_of",
+            "source",
+            "account_id",
             "currency",
-            "product_code",
-            "bucket",
-            "loan_count",
-            "outstanding_principal_amount",
-            "past_due_amount",
+            "from_bucket",
+            "to_bucket",
+            "from_credit_status",
+            "to_credit_status",
             "policy_version",
+            "run_id",
         ),
     ),
+    *RISK_TABLES,
     Table(
         "ops.runs",
         "night",
