@@ -18,7 +18,7 @@ LOST_LOANS = "lost_loans"
 """Relation that the caller provides: source, loan_id of loans published before and not now, with no fact to say why."""
 
 _AS_OF = "(SELECT max(as_of) FROM status.account_status)"
-_NULLABLE_KEYS = frozenset({"plan_date"})
+_NULLABLE_KEYS = frozenset({"plan_date", "person_id", "customer_id"})
 _WAITS = {
     Refusal.ORPHAN: "Rows that refer to nothing known may mean that a delivery is missing.",
     Refusal.NO_LOAN: "Money that names no loan settles none until the lender says which.",

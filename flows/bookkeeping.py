@@ -17,13 +17,14 @@ from transforms import carry, restate, versions
 from transforms.aggregates import portfolio
 from transforms.book import keep
 from transforms.feeds import FEEDS, Feed
-from transforms.tables import TABLES
+from transforms.obligors import finish
+from transforms.tables import TABLES, own_schema
 
 BATCH_ACCOUNTS = 16_384
 """Accounts worked on at once; bounds memory."""
 ROW = ["feed", "key", "delivery_no", "line_number"]
 """What tells one waiting row from another; one line may give many rows."""
-_STATE = ("open_items", "deferred", "next_change")
+_STATE = ("open_items", "paid_months", "deferred", "next_change")
 _STATUS = ("status.loan_status", "status.account_status")
 
 
@@ -67,6 +68,7 @@ def books(run: Run, intake: Intake) -> Changes:
     _carry_over(run, lake, changes)
     _write_state(lake, intake, changes, states)
     _customers(run, lake, changes)
+    _finish(run, changes)
     _risk(run, changes)
     return changes
 
@@ -200,7 +202,6 @@ def _carry_over(run: Run, lake: Lake, changes: Changes) -> None:
         return
     with run.reader() as connection:
         loans, accounts = (read(connection, table) for table in _STATUS)
-        earlier = read(connection, "status.account_changes").filter(pl.col("as_of") == run.as_of)
     numbers = lake.scan("accounts").select("account_no", "source", "account_id").collect()
     untouched = numbers.join(changes.accounts, on="account_no", how="anti")
     key = ["source", "account_id"]
@@ -209,17 +210,46 @@ def _carry_over(run: Run, lake: Lake, changes: Changes) -> None:
         loan_status=loans.join(untouched, on=key),
         account_status=accounts.join(untouched, on=key),
         open_items=_of(run.lake, "state/open_items", untouched),
+        paid_months=_of(run.lake, "state/paid_months", untouched),
         deferred=_of(run.lake, "state/deferred", untouched),
     )
     carried = carry.carry(before, run.policy, run.as_of)
     for table in _STATUS:
-        rows = carried[table].select(TABLES[table].schema.keys())
-        changes.write(changes.whole, table, rows)
+        changes.write(changes.whole, table, carried[table])
     history = carried["status.loan_history"].with_columns(known_from=pl.lit(run.as_of))
-    changes.write(changes.added, "status.loan_history", history.select(TABLES["status.loan_history"].schema.keys()))
-    after = pl.read_parquet(changes.whole["status.account_status"])
-    changed = restate.account_changes(accounts, after, earlier).with_columns(run_id=pl.lit(run.run_id))
-    changes.write(changes.dated, "status.account_changes", changed)
+    changes.write(changes.added, "status.loan_history", history)
+
+
+def _finish(run: Run, changes: Changes) -> None:
+    """The status tables whole, with what is told of all loans together; and what changed since the night before."""
+    parts = {name: changes.whole.pop(name, []) for name in _STATUS}
+    loans, accounts = (
+        pl.scan_parquet(paths) if paths else pl.LazyFrame(schema=own_schema(name)) for name, paths in parts.items()
+    )
+    said = finish(loans, accounts, _all_customers(run, changes), run.policy)
+    tables = (*_STATUS, "status.customer_status")
+    for name, rows in zip(tables, (said.loans, said.accounts, said.customers), strict=True):
+        changes.write(changes.whole, name, rows.collect())
+    for path in (path for paths in parts.values() for path in paths):
+        path.unlink()
+    if run.published is not None:
+        with run.reader() as connection:
+            before = read(connection, "status.account_status")
+            earlier = read(connection, "status.account_changes").filter(pl.col("as_of") == run.as_of)
+        after = _scan(changes.whole["status.account_status"], "status.account_status").collect()
+        changed = restate.account_changes(before, after, earlier).with_columns(run_id=pl.lit(run.run_id))
+        changes.write(changes.dated, "status.account_changes", changed)
+
+
+def _all_customers(run: Run, changes: Changes) -> pl.LazyFrame:
+    """core.customers as it will be: what this night worked on, and all others as they were."""
+    table = "core.customers"
+    now = _scan(changes.replaced.get(table, []), table)
+    if run.published is None:
+        return now
+    with run.reader() as connection:
+        before = read(connection, table).lazy()
+    return pl.concat([now, before.join(changes.customers.lazy(), on=["source", "customer_id"], how="anti")])
 
 
 def _of(lake: Lake, dataset: str, accounts: pl.DataFrame) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 """The book of a set of accounts at a date: every core and status row that follows from their facts.
 
 The facts of an account decide its rows alone, so a night works on the accounts that something touched, in batches.
+What depends on other accounts as well (`tables.FINISHED`) is added by `transforms/obligors.py`.
 """
 
 from __future__ import annotations
@@ -10,10 +11,14 @@ from datetime import date
 
 import polars as pl
 
-from transforms import carry, history, ledger, references, settle, standing, versions
-from transforms.feeds import CASH_KINDS, FEEDS
+from transforms import carry, ledger, loan_book, references, settle, standing, strings, versions
+from transforms.charge_offs import recovered_in_pot
+from transforms.feeds import FEEDS
+from transforms.loan_book import LoanBook
+from transforms.months import last_month_end
+from transforms.performance import account_months
 from transforms.policy import Policy
-from transforms.tables import TABLES
+from transforms.tables import TABLES, own_schema
 
 _ACCOUNTS = FEEDS["accounts"]
 
@@ -26,7 +31,7 @@ class Book:
     waiting: dict[str, pl.DataFrame]
     """Per feed: the rows as given, with `waits_for`."""
     state: dict[str, pl.DataFrame]
-    """What the next night needs of accounts that nothing touches: open_items, deferred, next_change."""
+    """What the next night needs of accounts that nothing touches: see `transforms/carry.py`."""
 
 
 def keep(facts: dict[str, pl.DataFrame], policy: Policy, last_day: date) -> Book:
@@ -44,12 +49,9 @@ def keep(facts: dict[str, pl.DataFrame], policy: Policy, last_day: date) -> Book
     resolved = references.resolve(facts, accounts.join(allocation, on="product_code", how="left"))
     entries = ledger.build(resolved, accounts, policy)
     settlement = settle.settle(entries)
-    deferred = standing.deferrals(resolved.events, entries.units)
-    started = entries.units.filter((pl.col("start") <= last_day).fill_null(value=True))
-    today = standing.standing(settlement, deferred, started.select("unit_no", day=pl.lit(last_day)), policy)
-    months = history.history(settlement, today, deferred, policy, last_day)
     by_account = accounts.select("source", "account_id", "account_no", "currency")
     items = _covered_items(settlement, by_account, last_day)
+    loans = loan_book.keep(settlement, items, resolved.events, policy, last_day)
     tables = {
         "core.accounts": accounts,
         "core.loans": _loans(entries, accounts),
@@ -59,24 +61,30 @@ def keep(facts: dict[str, pl.DataFrame], policy: Policy, last_day: date) -> Book
             f"core.{feed}": getattr(resolved, feed).join(by_account, on=["source", "account_id"], how="left")
             for feed in ("repayments", "events", "orders")
         },
-        "status.loan_status": _loan_status(entries, today, months, accounts, last_day),
-        "status.account_status": _account_status(settlement, account_versions, today, months, accounts, last_day),
-        "status.loan_history": _loan_history(entries, months, by_account),
+        "status.loan_status": loans.status.join(
+            accounts.select("source", "account_id", "currency", "lender_id", "product_code"),
+            on=["source", "account_id"],
+        ),
+        "status.account_status": _account_status(settlement, loans, account_versions, accounts, policy, last_day),
+        **{
+            name: rows.join(by_account, on=["source", "account_id"])
+            for name, rows in (("status.loan_history", loans.history), ("status.loan_defaults", loans.defaults))
+        },
     }
     return Book(
         tables={name: _shaped(name, rows, policy, last_day) for name, rows in tables.items()},
         waiting=resolved.waiting,
-        state=carry.state(entries, items, deferred, today, account_versions, last_day),
+        state=carry.state(loans, settlement, items, account_versions, accounts, resolved.events, policy, last_day),
     )
 
 
 def _shaped(name: str, rows: pl.DataFrame, policy: Policy, last_day: date) -> pl.DataFrame:
-    """The rows with the table's columns (not those that depend on the nights), sorted by its key."""
+    """The rows with the table's columns (not those of the nights, nor of all loans together), sorted by its key."""
     table = TABLES[name]
     constants = {"as_of": pl.lit(last_day), "policy_version": pl.lit(policy.version)}
     rows = rows.with_columns(**{name: value for name, value in constants.items() if name in table.columns})
-    schema = {column: kind for column, kind in table.schema.items() if column not in table.night_columns}
-    return rows.select(pl.col(column).cast(kind) for column, kind in schema.items()).sort(table.key, nulls_last=False)
+    columns = (pl.col(column).cast(kind) for column, kind in own_schema(name).items())
+    return rows.select(columns).sort(table.key, nulls_last=False)
 
 
 def _covered_items(settlement: settle.Settlement, by_account: pl.DataFrame, last_day: date) -> pl.DataFrame:
@@ -105,69 +113,61 @@ def _loans(entries: ledger.Ledger, accounts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _loan_status(
-    entries: ledger.Ledger,
-    today: pl.DataFrame,
-    months: pl.DataFrame,
-    accounts: pl.DataFrame,
-    last_day: date,
-) -> pl.DataFrame:
-    """Loans that have started, on the last day."""
-    loans = entries.units.filter(pl.col("loan_id").is_not_null())
-    return (
-        today.join(loans.drop("grace_days"), on="unit_no")
-        .join(_last_paid(entries, last_day), on="scope_no", how="left")
-        .join(history.strings(months, loans, last_day, "unit_no"), on="unit_no", how="left")
-        .join(
-            accounts.select("source", "account_id", "currency", "lender_id", "product_code"),
-            on=["source", "account_id"],
-        )
-        .with_columns(
-            bucket=standing.bucket(pl.col("bucket_no")),
-            is_past_due=pl.col("past_due_cents") > 0,
-            is_in_credit=pl.col("remaining_cents") < 0,
-        )
-    )
-
-
-def _last_paid(entries: ledger.Ledger, last_day: date) -> pl.DataFrame:
-    """One row per scope with cash: last_paid_date."""
-    cash = entries.credits.filter(pl.col("kind").is_in(CASH_KINDS) & (pl.col("paid_date") <= last_day))
-    return cash.group_by("scope_no").agg(last_paid_date=pl.col("paid_date").max())
-
-
 def _account_status(
     settlement: settle.Settlement,
+    loans: LoanBook,
     account_versions: pl.DataFrame,
-    today: pl.DataFrame,
-    months: pl.DataFrame,
     accounts: pl.DataFrame,
+    policy: Policy,
     last_day: date,
 ) -> pl.DataFrame:
     """Accounts on the last day."""
     entries = settlement.ledger
     moments = accounts.select("account_no", day=pl.lit(last_day))
-    rows = standing.account_standing(moments, entries.units, account_versions, today)
+    rows = standing.account_standing(moments, entries.units, account_versions, loans.today)
     negative = rows.filter(pl.any_horizontal(standing.NEGATIVE_FLAGS)).select("account_no")
     since = standing.negative_since(settlement, account_versions, negative, pl.lit(last_day))
-    loans = entries.units.filter(pl.col("loan_id").is_not_null() & (pl.col("start") <= last_day))
-    counted = loans.group_by("account_no").agg(loan_count=pl.len().cast(pl.Int64), start=pl.col("start").min())
+    started = loans.story.loans
+    counted = started.group_by("account_no").agg(loan_count=pl.len().cast(pl.Int64), start=pl.col("start").min())
     starts = accounts.select("account_no").join(counted, on="account_no", how="left")
-    by_month = months.join(loans.select("unit_no", "account_no"), on="unit_no")
+    by_month = loans.months.join(started.select("unit_no", "account_no"), on="unit_no")
+    recovered = (
+        loans.charged_off.join(started.select("unit_no", "account_no"), on="unit_no")
+        .group_by("account_no")
+        .agg(pl.col("recovered_cents").sum())
+    )
+    in_pot = recovered_in_pot(loans.story, settlement, loans.charged_off)
     return (
         accounts.drop("credit_limit_cents")
         .join(rows, on="account_no")
-        .join(starts, on="account_no")
+        .join(starts.drop("start"), on="account_no", how="left")
         .join(since, on="account_no", how="left")
-        .join(history.strings(by_month, starts, last_day, "account_no"), on="account_no")
-        .with_columns(bucket=standing.bucket(pl.col("bucket_no")), loan_count=pl.col("loan_count").fill_null(0))
+        .join(recovered, on="account_no", how="left")
+        .join(in_pot, on="account_no", how="left")
+        .join(
+            strings.history_24m(by_month, starts, last_month_end(last_day), "account_no"), on="account_no", how="left"
+        )
+        .join(_account_pboc(loans, by_month, accounts, policy, last_day), on="account_no", how="left")
+        .with_columns(
+            bucket=standing.bucket(pl.col("bucket_no")),
+            loan_count=pl.col("loan_count").fill_null(0),
+            recovered_cents=pl.col("recovered_cents").fill_null(0) + pl.col("in_pot_cents").fill_null(0),
+        )
     )
 
 
-def _loan_history(entries: ledger.Ledger, months: pl.DataFrame, by_account: pl.DataFrame) -> pl.DataFrame:
-    """Loans at their month-ends."""
-    return (
-        months.join(entries.units.select("unit_no", "source", "account_id", "loan_id"), on="unit_no")
-        .join(by_account, on=["source", "account_id"])
-        .with_columns(bucket=standing.bucket(pl.col("bucket_no")))
+def _account_pboc(
+    loans: LoanBook, by_month: pl.DataFrame, accounts: pl.DataFrame, policy: Policy, last_day: date
+) -> pl.DataFrame:
+    """Strings of the accounts whose product keeps them by account: account_no, pboc_24m, pboc_60m."""
+    grains = policy.product_frame(accounts["product_code"].to_list()).select("product_code", "pboc_grain")
+    kept = accounts.join(grains, on="product_code").filter(pl.col("pboc_grain") == "account")
+    first_off = (
+        loans.charged_off.join(loans.story.loans.select("unit_no", "account_no"), on="unit_no")
+        .group_by("account_no")
+        .agg(pl.col("charged_off_on").min())
     )
+    whose = kept.select("account_no", "closed_date", start="opened_date").join(first_off, on="account_no", how="left")
+    end = last_month_end(last_day)
+    rows, closed = account_months(by_month.join(kept, on="account_no", how="semi"), whose, end)
+    return strings.pboc(rows, whose.join(closed, on="account_no", how="left"), end, "account_no")

@@ -1,7 +1,7 @@
 """Carrying over: how the accounts that nothing touched stand some days later, from a little kept state.
 
-Without new facts coverage does not change; only days pass. An account is worked on in full again on its `next_change`,
-the first later day on which money, an item, a plan or a limit that is known already begins to count.
+Without new facts coverage does not change; only days pass. An account is worked on in full again on its `next_change`
+(`transforms/next_change.py`), so that between those days everything follows from days past due.
 """
 
 from __future__ import annotations
@@ -11,78 +11,74 @@ from datetime import date
 
 import polars as pl
 
-from transforms.history import STRING_MONTHS, month_ends
-from transforms.ledger import Ledger
+from transforms.loan_book import LoanBook
+from transforms.months import month_ends
+from transforms.next_change import Known, next_change
+from transforms.performance import CODES
 from transforms.policy import Policy
-from transforms.settle import change_days, parts_paid
+from transforms.settle import Settlement, parts_paid
 from transforms.standing import bucket, bucket_no, days_past_due
+from transforms.strings import LONG, METRO2_SETTLED, SHORT, metro2_code
+from transforms.tables import own_schema
 
 _LOAN = ("account_no", "source", "loan_id")
+_BY_DAY = ("dpd", "contractual_dpd", "past_due_cents", "past_due_charges_cents", "oldest_due_date")
+"""Columns of a loan's status that follow from the day."""
 
 
 def state(
-    entries: Ledger,
+    loans: LoanBook,
+    settlement: Settlement,
     items: pl.DataFrame,
-    deferred: pl.DataFrame,
-    today: pl.DataFrame,
     account_versions: pl.DataFrame,
+    accounts: pl.DataFrame,
+    events: pl.DataFrame,
+    policy: Policy,
     last_day: date,
 ) -> dict[str, pl.DataFrame]:
     """What the next night needs of these accounts, should nothing touch them.
 
     Args:
-        entries: the ledger.
+        loans: their loans on the last day.
+        settlement: the settled ledger.
         items: its items with paid_cents.
-        deferred: stretches of deferred days by unit.
-        today: standing of every unit that has started: unit_no, open_count, remaining_cents.
         account_versions: every version of the accounts.
+        accounts: the version valid on the last day.
+        events: events that hold.
+        policy: the rules.
         last_day: the as-of date.
 
     Returns:
         open_items: one row per item with more than the tolerance uncovered.
+        paid_months: one row per loan and month-end to come in whose month something falls due that is paid already.
         deferred: one row per loan and stretch of deferred days.
         next_change: one row per account with such a day.
     """
-    units = entries.units.select(*_LOAN, "unit_no", "tolerance_cents", "fee_rank", "interest_rank", "principal_rank")
+    units = settlement.ledger.units.select(
+        *_LOAN, "unit_no", "tolerance_cents", "fee_rank", "interest_rank", "principal_rank"
+    )
     exists = (pl.col("exists_from") <= last_day) & (pl.col("exists_to") > last_day).fill_null(value=True)
     charges = pl.col("fee_cents") + pl.col("interest_cents") - pl.col("fee_paid_cents") - pl.col("interest_paid_cents")
-    open_items = (
+    is_open = pl.col("uncovered_cents") > pl.col("tolerance_cents")
+    existing = (
         items.filter(exists)
-        .drop("source", "loan_id")
+        .drop("account_no", "source", "loan_id")
         .join(units, on="unit_no")
         .with_columns(*parts_paid(pl.col("paid_cents")))
         .with_columns(uncovered_cents=pl.col("due_cents") - pl.col("paid_cents"), uncovered_charges_cents=charges)
-        .filter(pl.col("uncovered_cents") > pl.col("tolerance_cents"))
-        .select(*_LOAN, "due_date", "uncovered_cents", "uncovered_charges_cents")
-        .sort(*_LOAN, "due_date", nulls_last=True)
     )
+    open_items = existing.filter(is_open)
+    month_end = pl.col("due_date").dt.month_end()
+    paid = existing.filter(~is_open & (pl.col("due_cents") > pl.col("tolerance_cents")) & (month_end > last_day))
+    known = Known(loans, settlement, open_items, accounts, account_versions, events)
     return {
-        "open_items": open_items,
-        "deferred": deferred.join(units, on="unit_no").select(*_LOAN, "first_day", "last_day"),
-        "next_change": _next_change(entries, today, account_versions, last_day),
+        "open_items": open_items.select(*_LOAN, "due_date", "uncovered_cents", "uncovered_charges_cents").sort(
+            *_LOAN, "due_date", nulls_last=True
+        ),
+        "paid_months": paid.select(*_LOAN, month_end=month_end).unique().sort(*_LOAN, "month_end", nulls_last=True),
+        "deferred": loans.story.deferred.join(units, on="unit_no").select(*_LOAN, "first_day", "last_day"),
+        "next_change": next_change(known, policy, last_day),
     }
-
-
-def _next_change(entries: Ledger, today: pl.DataFrame, account_versions: pl.DataFrame, last_day: date) -> pl.DataFrame:
-    """One row per account: the first day after the last one on which something known begins to count."""
-    accounts = entries.units.select("scope_no", "account_no").unique()
-    all_days = change_days(entries, pl.lit(date.max)).join(accounts, on="scope_no").select("account_no", day="day")
-    versions = account_versions.select("account_no", day="valid_from")
-    # a loan closed in the running month still has a row at its end, and none after
-    closed = today.filter((pl.col("open_count") == 0) & (pl.col("remaining_cents") >= 0))
-    last_change = change_days(entries, pl.lit(last_day)).group_by("scope_no").agg(day=pl.col("day").max())
-    months = (
-        entries.units.join(closed, on="unit_no", how="semi")
-        .join(last_change, on="scope_no")
-        .select("account_no", day=pl.col("day").dt.month_end())
-    )
-    return (
-        pl.concat([all_days, versions, months])
-        .filter(pl.col("day") > last_day)
-        .group_by("account_no")
-        .agg(next_change=pl.col("day").min())
-        .sort("account_no")
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,29 +91,37 @@ class Before:
     account_status: pl.DataFrame
     """status.account_status, with account_no."""
     open_items: pl.DataFrame
+    paid_months: pl.DataFrame
     deferred: pl.DataFrame
 
 
 def carry(before: Before, policy: Policy, last_day: date) -> dict[str, pl.DataFrame]:
     """The same accounts at the end of `last_day`: status.loan_status, status.account_status, new status.loan_history.
 
-    Columns as in `before`; history: account_no, month_end and the table's columns but the nights'.
+    Columns: `tables.own_schema`.
     """
     ends = [end for end in month_ends(before.last_day, last_day) if end > before.last_day]
+    past = [end for end in month_ends(before.last_day, last_day) if end < last_day.replace(day=1)]
     rules = policy.product_frame(before.loan_status["product_code"].to_list())
-    loans = before.loan_status.join(rules.select("product_code", "grace_days"), on="product_code", how="left")
-    open_loans = before.open_items.select(_LOAN).unique().with_columns(is_open=True)
-    loans = loans.join(open_loans, on=_LOAN, how="left").with_columns(pl.col("is_open").fill_null(value=False))
-    history = pl.concat([_history(loans, before, policy, day) for day in sorted({*ends, last_day})])
-    today = history.filter(pl.col("day") == last_day)
-    history = history.filter(pl.col("day").is_in(ends))
-    digits = _digits(history, list(_LOAN), ends)
+    loans = before.loan_status.join(
+        rules.select("product_code", "grace_days", "pboc_grain"), on="product_code", how="left"
+    )
+    days = pl.concat([_on_day(loans, before, policy, day) for day in sorted({*ends, *past, last_day})])
+    today = days.filter(pl.col("day") == last_day)
+    months = _coded(days.filter(pl.col("day").is_in(ends)), before)
+    in_book = months.filter(~pl.col("is_settled") | (pl.col("remaining_cents") < 0))
+    status = {
+        "status.loan_status": _loan_status(loans, today, months, days, ends, past, last_day, policy),
+        "status.account_status": _account_status(before, today, in_book, ends, last_day, policy),
+    }
     return {
-        "status.loan_status": _loan_status(loans, today, digits, ends, last_day, policy),
-        "status.account_status": _account_status(before, today, history, ends, last_day, policy),
-        "status.loan_history": history.filter(pl.col("is_open") | (pl.col("remaining_cents") < 0))
-        .with_columns(month_end="day", policy_version=pl.lit(policy.version), bucket=bucket(pl.col("bucket_no")))
-        .drop("is_open", "day", "bucket_no"),
+        **{name: rows.select(own_schema(name).keys()) for name, rows in status.items()},
+        "status.loan_history": in_book.with_columns(
+            month_end="day",
+            policy_version=pl.lit(policy.version),
+            bucket=bucket(pl.col("bucket_no")),
+            pboc_code="code",
+        ).select(own_schema("status.loan_history").keys()),
     }
 
 
@@ -134,67 +138,120 @@ def _late(open_items: pl.DataFrame, by: list[str], day: date) -> pl.DataFrame:
     )
 
 
-def _history(loans: pl.DataFrame, before: Before, policy: Policy, day: date) -> pl.DataFrame:
+def _on_day(loans: pl.DataFrame, before: Before, policy: Policy, day: date) -> pl.DataFrame:
     """The loans on one day."""
-    late = _late(before.open_items, list(_LOAN), day)
     rows = (
-        loans.drop("past_due_cents", "oldest_due_date", "dpd", "contractual_dpd")
-        .join(late, on=_LOAN, how="left")
-        .with_columns(pl.col("past_due_cents").fill_null(0), day=pl.lit(day))
+        loans.drop(_BY_DAY)
+        .join(_late(before.open_items, list(_LOAN), day), on=_LOAN, how="left")
+        .with_columns(
+            pl.col("past_due_cents", "past_due_charges_cents").fill_null(0),
+            day=pl.lit(day),
+            is_charged_off=pl.col("charged_off_on").is_not_null() & (pl.col("remaining_cents") > 0),
+        )
     )
     return days_past_due(rows, before.deferred, policy, _LOAN).select(
         *_LOAN,
         "day",
         "account_id",
         "currency",
-        "dpd",
-        "contractual_dpd",
+        *_BY_DAY,
         "bucket_no",
-        "past_due_cents",
-        "oldest_due_date",
         "outstanding_principal_cents",
         "remaining_cents",
-        "is_open",
+        "is_settled",
+        "is_charged_off",
     )
 
 
-def _digits(history: pl.DataFrame, by: list[str], ends: list[date]) -> pl.DataFrame:
-    """One row per loan or account: the digits of the new month-ends, oldest first."""
-    worst = history.group_by(*by, "day").agg(pl.col("bucket_no").max())
+def _coded(months: pl.DataFrame, before: Before) -> pl.DataFrame:
+    """Month-ends with the performance `code`; the others come with a full reckoning."""
+    due = pl.concat(
+        [
+            before.open_items.select(*_LOAN, day=pl.col("due_date").dt.month_end()),
+            before.paid_months.select(*_LOAN, day="month_end"),
+        ]
+    ).unique()
+    code = (
+        pl.when("is_charged_off")
+        .then(pl.lit("B"))
+        .when(pl.col("bucket_no") > 0)
+        .then(pl.col("bucket_no").cast(pl.String))
+        .when("is_due")
+        .then(pl.lit("N"))
+        .otherwise(pl.lit("*"))
+    )
     return (
-        worst.sort("day")
-        .group_by(by, maintain_order=True)
-        .agg(digits=pl.col("bucket_no").cast(pl.String).str.join(""))
-        .filter(pl.col("digits").str.len_bytes() == len(ends))
+        months.join(due.with_columns(is_due=pl.lit(value=True)), on=[*_LOAN, "day"], how="left")
+        .with_columns(code=code)
+        .drop("is_due")
     )
 
 
-def _appended(string: str, digits: pl.Expr) -> pl.Expr:
-    """The string with the new digits behind it, no longer than before."""
-    return (pl.col(string) + digits).str.slice(-STRING_MONTHS)
+def _in_row(months: pl.DataFrame, by: list[str], code: str, name: str) -> pl.DataFrame:
+    """One row per loan or account: the codes of its months, oldest first."""
+    return months.sort("day").group_by(by, maintain_order=True).agg(pl.col(code).str.join("").alias(name))
+
+
+def _appended(string: str, codes: pl.Expr, width: int) -> pl.Expr:
+    """The string with the new codes behind it, no longer than before."""
+    return (pl.col(string) + codes).str.slice(-width)
 
 
 def _loan_status(
-    loans: pl.DataFrame, today: pl.DataFrame, digits: pl.DataFrame, ends: list[date], last_day: date, policy: Policy
+    loans: pl.DataFrame,
+    today: pl.DataFrame,
+    months: pl.DataFrame,
+    days: pl.DataFrame,
+    ends: list[date],
+    past: list[date],
+    last_day: date,
+    policy: Policy,
 ) -> pl.DataFrame:
-    changed = today.select(*_LOAN, "dpd", "contractual_dpd", "bucket_no", "past_due_cents", "oldest_due_date")
+    by = list(_LOAN)
+    digits = months.select(*by, "day", "code", digit=pl.col("bucket_no").cast(pl.String))
+    profile = days.filter(pl.col("day").is_in(past)).select(*by, "day", letter=metro2_code())
+    no_codes = pl.lit("*" * len(ends))
+    # a settled loan's string has ended with its closing month
+    codes = pl.when(~pl.col("is_settled")).then(pl.col("codes").fill_null(no_codes)).otherwise(pl.lit(""))
+    letters = pl.col("letters").fill_null(METRO2_SETTLED * len(past)).str.reverse()
     return (
-        loans.drop("dpd", "contractual_dpd", "past_due_cents", "oldest_due_date", "grace_days", "is_open")
-        .join(changed, on=_LOAN)
-        .join(digits, on=_LOAN, how="left")
+        loans.drop(*_BY_DAY, "grace_days")
+        .join(today.select(*_LOAN, *_BY_DAY, "bucket_no"), on=_LOAN)
+        .join(_in_row(digits, by, "digit", "digits"), on=_LOAN, how="left")
+        .join(_in_row(digits, by, "code", "codes"), on=_LOAN, how="left")
+        .join(_in_row(profile, by, "letter", "letters"), on=_LOAN, how="left")
         .with_columns(
             as_of=pl.lit(last_day),
             policy_version=pl.lit(policy.version),
             bucket=bucket(pl.col("bucket_no")),
             is_past_due=pl.col("past_due_cents") > 0,
-            history_24m=_appended("history_24m", pl.col("digits").fill_null("0" * len(ends))),
+            history_24m=_appended("history_24m", pl.col("digits").fill_null("0" * len(ends)), SHORT),
+            pboc_24m=_appended("pboc_24m", codes, SHORT),
+            pboc_60m=_appended("pboc_60m", codes, LONG),
+            metro2_24m=(letters + pl.col("metro2_24m")).str.slice(0, SHORT),
         )
-        .drop("bucket_no", "digits")
+        .drop("bucket_no", "digits", "codes", "letters", "pboc_grain")
     )
 
 
+def _account_codes(months: pl.DataFrame, ends: list[date]) -> pl.DataFrame:
+    """One row per account with loans on the book: digits and codes of the new month-ends, the worst of its loans'."""
+    by = ["account_no"]
+    rank = pl.col("code").replace_strict({code: place for place, code in enumerate(CODES)}, return_dtype=pl.Int8)
+    worst = (
+        months.group_by("account_no", "day")
+        .agg(pl.col("bucket_no").max(), rank.min().alias("rank"))
+        .with_columns(
+            digit=pl.col("bucket_no").cast(pl.String),
+            code=pl.col("rank").replace_strict(dict(enumerate(CODES)), return_dtype=pl.String),
+        )
+    )
+    rows = _in_row(worst, by, "digit", "digits").join(_in_row(worst, by, "code", "codes"), on=by)
+    return rows.filter(pl.col("digits").str.len_bytes() == len(ends))
+
+
 def _account_status(
-    before: Before, today: pl.DataFrame, history: pl.DataFrame, ends: list[date], last_day: date, policy: Policy
+    before: Before, today: pl.DataFrame, months: pl.DataFrame, ends: list[date], last_day: date, policy: Policy
 ) -> pl.DataFrame:
     late = _late(before.open_items, ["account_no"], last_day).drop("oldest_due_date")
     rules = policy.product_frame(before.account_status["product_code"].to_list())
@@ -206,24 +263,28 @@ def _account_status(
         .select("account_no", own_dpd=pl.when(own_days > pl.col("grace_days")).then(own_days).otherwise(0))
     )
     worst = today.group_by("account_no").agg(pl.col("dpd").max())
-    digits = _digits(history, ["account_no"], ends)
     new_late = before.open_items.filter(pl.col("due_date") < last_day)
     late_since = new_late.group_by("account_no").agg(late_since=(pl.col("due_date") + pl.duration(days=1)).min())
     charged = pl.col("outstanding_principal_cents") + pl.col("past_due_charges_cents")
-    new_digits = pl.when(pl.col("loan_count") > 0).then(pl.col("digits").fill_null("0" * len(ends)))
+    digits = pl.when(pl.col("loan_count") > 0).then(pl.col("digits").fill_null("0" * len(ends)))
+    # a closed account's string has ended with its closing month
+    is_kept = pl.col("closed_date").is_null()
+    codes = pl.when(is_kept).then(pl.col("codes").fill_null("*" * len(ends))).otherwise(pl.lit(""))
     return (
-        before.account_status.drop("dpd", "past_due_cents")
+        before.account_status.drop("dpd", "past_due_cents", "past_due_charges_cents")
         .join(late, on="account_no", how="left")
         .join(worst, on="account_no", how="left")
         .join(own, on="account_no", how="left")
-        .join(digits, on="account_no", how="left")
+        .join(_account_codes(months, ends), on="account_no", how="left")
         .join(late_since, on="account_no", how="left")
         .with_columns(
             pl.col("past_due_cents", "past_due_charges_cents").fill_null(0),
             as_of=pl.lit(last_day),
             policy_version=pl.lit(policy.version),
             dpd=pl.max_horizontal("dpd", "own_dpd").fill_null(0),
-            history_24m=_appended("history_24m", new_digits.fill_null("-" * len(ends))),
+            history_24m=_appended("history_24m", digits.fill_null("-" * len(ends)), SHORT),
+            pboc_24m=_appended("pboc_24m", codes, SHORT),
+            pboc_60m=_appended("pboc_60m", codes, LONG),
         )
         .with_columns(
             available_credit_cents=pl.col("credit_limit_cents") - charged,
@@ -234,5 +295,4 @@ def _account_status(
             is_over_limit=pl.col("available_credit_cents") < 0,
             negative_since=pl.coalesce("negative_since", "late_since"),
         )
-        .select(before.account_status.columns)
     )

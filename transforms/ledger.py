@@ -24,7 +24,8 @@ class Ledger:
 
     units: pl.DataFrame
     """One row per unit: unit_no, scope_no, account_no, source, account_id, loan_id (null: the account's own), start
-    (null: own), and the product's rules (allocation, tolerance_cents, grace_days, refund_to_own_loan, *_rank)."""
+    (null: own), and the product's rules (allocation, tolerance_cents, grace_days, pboc_grain,
+    refund_to_own_loan, *_rank)."""
     plans: pl.DataFrame
     """One row per plan of a loan: source, loan_id, plan_date, is_original, exists_from, exists_to and its sums."""
     items: pl.DataFrame
@@ -82,6 +83,7 @@ def _units(plans: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
         "allocation",
         "tolerance_cents",
         "grace_days",
+        "pboc_grain",
         "refund_to_own_loan",
         "fee_rank",
         "interest_rank",

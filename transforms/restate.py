@@ -10,7 +10,17 @@ import polars as pl
 from transforms.tables import TABLES
 
 _KEY = ["source", "loan_id", "month_end"]
-_SAID = ("dpd", "bucket", "past_due_cents", "outstanding_principal_cents", "remaining_cents", "policy_version")
+_SAID = (
+    "dpd",
+    "bucket",
+    "past_due_cents",
+    "outstanding_principal_cents",
+    "remaining_cents",
+    "is_settled",
+    "is_charged_off",
+    "pboc_code",
+    "policy_version",
+)
 """Columns whose change makes another row of history."""
 
 
@@ -73,20 +83,26 @@ def restate(
 
 
 def account_changes(before: pl.DataFrame, after: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
-    """One row per account whose bucket differs from the night before: status.account_changes without run_id.
+    """One row per account whose bucket or credit status differs from the night before: status.account_changes.
 
     Args:
         before: status.account_status as published last.
         after: the same as it is now.
         earlier: status.account_changes of an earlier run of the same date: what stood the night before that.
+
+    Returns:
+        The table's columns without run_id.
     """
     key = ["source", "account_id"]
-    first = earlier.select(*key, first_bucket="from_bucket")
-    said = before.join(first, on=key, how="left").select(*key, from_bucket=pl.coalesce("first_bucket", "bucket"))
+    names = ("bucket", "credit_status")
+    first = earlier.select(*key, *(pl.col(f"from_{name}").alias(f"first_{name}") for name in names))
+    said = before.join(first, on=key, how="left").select(
+        *key, *(pl.coalesce(f"first_{name}", name).alias(f"from_{name}") for name in names)
+    )
     return (
         after.join(said, on=key)
-        .filter(pl.col("bucket") != pl.col("from_bucket"))
-        .with_columns(to_bucket="bucket")
+        .filter(pl.any_horizontal(pl.col(name) != pl.col(f"from_{name}") for name in names))
+        .with_columns(pl.col(name).alias(f"to_{name}") for name in names)
         .select(name for name in TABLES["status.account_changes"].schema if name != "run_id")
         .sort(key)
     )

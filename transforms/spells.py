@@ -63,12 +63,12 @@ def aged(late: pl.LazyFrame, deferred: pl.LazyFrame, days: int) -> pl.LazyFrame:
     """The part of each late spell in which the item is at least so many days late, deferred days not counted.
 
     Args:
-        late: one row per item and late spell: unit_no, due_date, first_day, end_day.
+        late: one row per item and late spell: unit_no, due_date, first_day, end_day, grace_days.
         deferred: merged stretches of deferred days: unit_no, first_day, last_day.
-        days: the age; must be more than the product's days of grace.
+        days: the age; within grace an item has none.
 
     Returns:
-        unit_no, due_date, first_day, end_day; no row where the item never got so old.
+        The columns of `late`; no row where the item never got so old.
     """
     return (
         reached(late, deferred, days)
@@ -82,27 +82,35 @@ def reached(late: pl.LazyFrame, deferred: pl.LazyFrame, days: int) -> pl.LazyFra
     """The rows with `reached_on`: the day on which an item due on due_date is so many counted days late.
 
     Every deferral that begins before so many days have been counted pushes the day back by its length.
+
+    Args:
+        late: unit_no, due_date, grace_days.
+        deferred: merged stretches of deferred days: unit_no, first_day, last_day.
+        days: the age; at least one day more than the days of grace.
     """
-    items = late.select("unit_no", "due_date").unique()
+    wanted = pl.max_horizontal(pl.lit(days), pl.col("grace_days") + 1).cast(pl.Int64)
+    aged_on = late.with_columns(wanted=wanted)
+    items = aged_on.select("unit_no", "due_date", "wanted").unique()
     counted_from = pl.max_horizontal(pl.col("first_day"), pl.col("due_date") + pl.duration(days=1))
     length = (pl.col("last_day") - counted_from).dt.total_days() + 1
     pushes = (
-        items.join(deferred.rename({"first_day": "deferred_from"}), on="unit_no")
-        .rename({"deferred_from": "first_day"})
+        items.join(deferred.select("unit_no", "first_day", "last_day"), on="unit_no")
         .with_columns(length=length.clip(0))
         .sort("unit_no", "due_date", "first_day")
         .with_columns(deferred_before=(pl.col("length").cum_sum() - pl.col("length")).over("unit_no", "due_date"))
         .with_columns(
             counted_before=(pl.col("first_day") - pl.col("due_date")).dt.total_days() - 1 - pl.col("deferred_before")
         )
-        .filter(pl.col("counted_before") < days)
+        .filter(pl.col("counted_before") < pl.col("wanted"))
         .group_by("unit_no", "due_date")
         .agg(pushed=pl.col("length").sum())
     )
     return (
-        late.join(pushes, on=["unit_no", "due_date"], how="left")
-        .with_columns(reached_on=pl.col("due_date") + pl.duration(days=days + pl.col("pushed").fill_null(0)))
-        .drop("pushed")
+        aged_on.join(pushes, on=["unit_no", "due_date"], how="left")
+        .with_columns(
+            reached_on=pl.col("due_date") + pl.duration(days=pl.col("wanted") + pl.col("pushed").fill_null(0))
+        )
+        .drop("pushed", "wanted")
     )
 
 

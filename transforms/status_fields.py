@@ -9,7 +9,7 @@ STATUS_FIELDS: list[Field] = [
         Kind.CODE,
         (
             "credit_status",
-            "First that applies: charged_off, in_default, probation, forborne, past_due, in_credit, over_limit, settled, …",
+            "First that applies: charged_off, in_default, probation, forborne, past_due, in_credit, over_limit, …",
             "信用状态：依次取首个成立者（核销、违约、观察、宽限重组、逾期、溢缴、超限、结清、关闭、正常、未开始）",
         ),
         ("from_credit_status", "Credit status before", "变更前信用状态"),

@@ -5,10 +5,12 @@ DDL, comments, checks of completeness and the data dictionary derive from here.
 
 from __future__ import annotations
 
+import polars as pl
+
 from transforms.risk_tables import RISK_TABLES
 from transforms.table import Table
 
-__all__ = ["ALL", "BUCKETS", "TABLES", "Table"]
+__all__ = ["ALL", "BUCKETS", "FINISHED", "TABLES", "Table", "own_schema"]
 
 BUCKETS = ("M0", "M1", "M2", "M3", "M4", "M5", "M6", "M7")
 ALL = "ALL"
@@ -508,4 +510,25 @@ _ALL_TABLES: list[Table] = [
         ("schema_version", "policy_version", "policy_hash", "manifest"),
     ),
 ]
+FINISHED: dict[str, tuple[str, ...]] = {
+    "status.loan_status": ("credit_status", "five_tier", "ifrs9_stage", "is_obligor_default"),
+    "status.account_status": (
+        "credit_status",
+        "five_tier",
+        "ifrs9_stage",
+        "default_since",
+        "delinquent_since",
+        "is_forborne",
+        "is_disputed",
+        "charged_off_cents",
+    ),
+}
+"""Columns (inside names) that are told of all loans and accounts together, each night anew."""
 TABLES: dict[str, Table] = {table.name: table for table in _ALL_TABLES}
+
+
+def own_schema(name: str) -> dict[str, pl.DataType]:
+    """Names and types inside of what is told of one account alone: without FINISHED and the columns of nights."""
+    table = TABLES[name]
+    left_out = (*table.night_columns, *FINISHED.get(name, ()))
+    return {column: kind for column, kind in table.schema.items() if column not in left_out}

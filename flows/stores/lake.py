@@ -91,6 +91,12 @@ def _datasets() -> dict[str, dict[str, pl.DataType]]:
             "uncovered_cents": pl.Int64(),
             "uncovered_charges_cents": pl.Int64(),
         },
+        "state/paid_months": {
+            **number,
+            "source": pl.String(),
+            "loan_id": pl.String(),
+            "month_end": pl.Date(),
+        },
         "state/deferred": {
             **number,
             "source": pl.String(),

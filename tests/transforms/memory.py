@@ -13,6 +13,7 @@ from transforms import book, carry, restate, versions
 from transforms.aggregates import portfolio
 from transforms.arrivals import Held, arrive, links
 from transforms.feeds import FEEDS, Feed
+from transforms.obligors import finish
 from transforms.policy import Policy
 from transforms.tables import TABLES
 
@@ -148,7 +149,7 @@ class Memory:
             self.restatements = said.restatements
             new_months = carried["status.loan_history"].with_columns(known_from=pl.lit(as_of))
             columns = list(TABLES["status.loan_history"].schema)
-            parts = [_of(before, rest), said.history, new_months.select(columns)]
+            parts = [_of(before, rest), said.history, new_months]
             tables["status.loan_history"] = pl.concat([part.select(columns) for part in parts])
         self.tables = {name: rows.sort(TABLES[name].key, nulls_last=False) for name, rows in tables.items()}
         for name, rows in made.state.items():
@@ -158,18 +159,17 @@ class Memory:
             kept = self.waiting.get(name, rows.clear()).filter(~of_them)
             self.waiting[name] = pl.concat([kept, rows], how="diagonal_relaxed")
         self._customers(as_of)
+        self._finish()
         self._risk(as_of)
 
     def _carry(self, rest: pl.DataFrame, as_of: date) -> dict[str, pl.DataFrame]:
         if self.as_of is None:
             return {}
         loans, accounts = (self.tables[name].join(rest, on=["source", "account_id"]) for name in STATUS)
-        open_items, deferred = (
-            self.state[name].join(rest, on="account_no", how="semi") for name in ("open_items", "deferred")
-        )
-        carried = carry.carry(carry.Before(self.as_of, loans, accounts, open_items, deferred), self.policy, as_of)
-        schemas = {name: TABLES[name].schema for name in STATUS}
-        return {**carried, **{name: carried[name].select(schema.keys()) for name, schema in schemas.items()}}
+        kept = ("open_items", "paid_months", "deferred")
+        states = {name: self.state[name].join(rest, on="account_no", how="semi") for name in kept}
+        before = carry.Before(last_day=self.as_of, loan_status=loans, account_status=accounts, **states)
+        return carry.carry(before, self.policy, as_of)
 
     def _customers(self, as_of: date) -> None:
         feed, table = FEEDS["customers"], TABLES["core.customers"]
@@ -178,6 +178,13 @@ class Memory:
             valid_from=pl.when(pl.col("valid_from") != versions.BEGINNING).then("valid_from")
         )
         self.tables[table.name] = rows.select(table.schema.keys()).sort(table.key).collect()
+
+    def _finish(self) -> None:
+        loans, accounts = (self.tables[name].lazy() for name in STATUS)
+        said = finish(loans, accounts, self.tables["core.customers"].lazy(), self.policy)
+        names = (*STATUS, "status.customer_status")
+        for name, rows in zip(names, (said.loans, said.accounts, said.customers), strict=True):
+            self.tables[name] = rows.sort(TABLES[name].key, nulls_last=False).collect()
 
     def _risk(self, as_of: date) -> None:
         loans, accounts = (self.tables[name].lazy() for name in STATUS)

@@ -1,0 +1,33 @@
+"""Calendar months: ends, numbers."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import polars as pl
+
+
+def month_ends(first: date, last_day: date) -> list[date]:
+    """The month-ends from the month of `first` to the last one not after `last_day`."""
+    if first > last_day:
+        return []
+    ends = pl.date_range(first.replace(day=1), last_day, "1mo", eager=True).dt.month_end()
+    return ends.filter(ends <= last_day).to_list()
+
+
+def last_month_end(last_day: date) -> date:
+    """The last month-end not after the day."""
+    following = last_day + timedelta(days=1)
+    return following.replace(day=1) - timedelta(days=1)
+
+
+def month_number(day: pl.Expr) -> pl.Expr:
+    """Number of the day's month: neighbours differ by one."""
+    return day.dt.year() * 12 + day.dt.month().cast(pl.Int32)
+
+
+def next_month_end(last_day: date) -> date:
+    """The first month-end after the day."""
+    following = last_day + timedelta(days=1)
+    # four days after the 28th lie in the next month, whatever the month
+    return (following.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)

@@ -1,0 +1,169 @@
+"""Monthly performance in the codes of the second-generation credit report (二代征信), by loan and by account."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from transforms.course import Course
+from transforms.delinquency import settled_by_waiver
+from transforms.ledger import Ledger
+
+CODES = ("D", "Z", "G", "C", "B", "7", "6", "5", "4", "3", "2", "1", "#", "M", "N", "*")
+"""All codes of a month that is on the book, worst or most telling first; `/` stands before the start."""
+_SPECIAL = {"guarantor_paid": "D", "settled_in_kind": "Z"}
+
+
+def monthly(
+    months: pl.DataFrame, ledger: Ledger, items: pl.DataFrame, story: Course, charged_off: pl.DataFrame
+) -> pl.DataFrame:
+    """The month-ends of loans with is_charged_off, pboc_code, and plain_code: the same but for a closing month.
+
+    Args:
+        months: unit_no, month_end, bucket_no, past_due_cents, remaining_cents, is_settled, is_closing.
+        ledger: gives the items that exist.
+        items: every item.
+        story: the course of the loans.
+        charged_off: unit_no, charged_off_on.
+    """
+    here = ["unit_no", "month_end"]
+    rows = (
+        months.join(_special(story), on=here, how="left")
+        .join(_lossy(story), on=here, how="left")
+        .join(_due(ledger, items), on=here, how="left")
+        .join(_late(story), on=here, how="left")
+        .join(_unknown(story), on="unit_no", how="left")
+        .join(charged_off.select("unit_no", "charged_off_on"), on="unit_no", how="left")
+        .with_columns(
+            pl.col("is_lossy", "is_due", "was_late").fill_null(value=False),
+            was_charged_off=(pl.col("charged_off_on") <= pl.col("month_end")).fill_null(value=False),
+            is_unknown=(pl.col("unknown_from") <= pl.col("month_end")).fill_null(value=False),
+        )
+        .with_columns(is_charged_off=pl.col("was_charged_off") & (pl.col("remaining_cents") > 0))
+    )
+    plain = (
+        pl.when("is_charged_off")
+        .then(pl.lit("B"))
+        .when(pl.col("bucket_no") > 0)
+        .then(pl.col("bucket_no").cast(pl.String))
+        .when("is_unknown")
+        .then(pl.lit("#"))
+        .when(pl.col("was_late") & (pl.col("past_due_cents") == 0))
+        .then(pl.lit("M"))
+        .when("is_due")
+        .then(pl.lit("N"))
+        .otherwise(pl.lit("*"))
+    )
+    closing = pl.when(pl.col("was_charged_off") | pl.col("is_lossy")).then(pl.lit("G")).otherwise(pl.lit("C"))
+    return rows.with_columns(
+        plain_code=pl.coalesce("special", plain),
+        pboc_code=pl.coalesce("special", pl.when("is_closing").then(closing), plain),
+    ).drop(
+        "special", "is_lossy", "is_due", "was_late", "unknown_from", "is_unknown", "charged_off_on", "was_charged_off"
+    )
+
+
+def _special(story: Course) -> pl.DataFrame:
+    """Months in which a guarantor paid or the loan was settled in kind: unit_no, month_end, special."""
+    return (
+        story.events.filter(pl.col("kind").is_in(list(_SPECIAL)))
+        .select("unit_no", month_end=pl.col("event_date").dt.month_end(), special=pl.col("kind").replace(_SPECIAL))
+        .group_by("unit_no", "month_end")
+        .agg(pl.col("special").min())
+    )
+
+
+def _lossy(story: Course) -> pl.DataFrame:
+    """Months in which a waiver settled the loan: unit_no, month_end, is_lossy."""
+    closed = settled_by_waiver(story)
+    return closed.select("unit_no", month_end=pl.col("settled_on").dt.month_end(), is_lossy=pl.lit(value=True)).unique()
+
+
+def _due(ledger: Ledger, items: pl.DataFrame) -> pl.DataFrame:
+    """Months in which something fell due that exists at their end: unit_no, month_end, is_due."""
+    end = pl.col("due_date").dt.month_end()
+    return (
+        items.join(ledger.units.select("unit_no", "tolerance_cents"), on="unit_no")
+        .filter(
+            (pl.col("due_cents") > pl.col("tolerance_cents"))
+            & (pl.col("exists_from") <= end)
+            & (pl.col("exists_to") > end).fill_null(value=True)
+        )
+        .select("unit_no", month_end=end, is_due=pl.lit(value=True))
+        .unique()
+    )
+
+
+def _late(story: Course) -> pl.DataFrame:
+    """Months in which an item due then was late: unit_no, month_end, was_late."""
+    end = pl.col("due_date").dt.month_end()
+    return (
+        story.late.filter(pl.col("first_day") <= end)
+        .select("unit_no", month_end=end, was_late=pl.lit(value=True))
+        .unique()
+    )
+
+
+def _unknown(story: Course) -> pl.DataFrame:
+    """Loans with a restructure reported and no plan but the first: unit_no, unknown_from."""
+    planned = story.plans.filter("is_restructured").select("unit_no")
+    return (
+        story.events.filter(pl.col("kind") == "restructure")
+        .join(planned, on="unit_no", how="anti")
+        .group_by("unit_no")
+        .agg(unknown_from=pl.col("event_date").min())
+    )
+
+
+def closing_months(months: pl.DataFrame) -> pl.DataFrame:
+    """One row per loan settled at every month-end since its closing month: unit_no, closing_month.
+
+    Args:
+        months: unit_no, month_end, is_settled; months without a row are settled ones.
+    """
+    is_open = ~pl.col("is_settled")
+    last_open = pl.col("month_end").filter(is_open).max()
+    behind = pl.col("month_end").filter((pl.col("month_end") > last_open) | last_open.is_null()).min()
+    return months.group_by("unit_no").agg(closing_month=behind).drop_nulls()
+
+
+def account_months(months: pl.DataFrame, accounts: pl.DataFrame, last_end: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Monthly performance of accounts, and of each account its closing month.
+
+    Args:
+        months: of their loans: account_no, month_end, plain_code, is_settled.
+        accounts: account_no, closed_date, charged_off_on (the first of its loans).
+        last_end: the last month-end not after the as-of date.
+
+    Returns:
+        account_no, month_end, code; and account_no, closing_month (null: not closed).
+    """
+    last_open = months.filter(~pl.col("is_settled")).group_by("account_no").agg(last_open=pl.col("month_end").max())
+    settled_end = pl.col("last_open").dt.offset_by("1d").dt.month_end()
+    closing = pl.max_horizontal(pl.col("closed_date").dt.month_end(), settled_end)
+    closed = (
+        accounts.join(last_open, on="account_no", how="left")
+        .with_columns(closing=pl.when(pl.col("closed_date").is_not_null()).then(closing))
+        .with_columns(closing_month=pl.when(pl.col("closing") <= last_end).then("closing"))
+    )
+    rank = pl.col("plain_code").replace_strict({code: place for place, code in enumerate(CODES)}, return_dtype=pl.Int8)
+    worst = (
+        months.group_by("account_no", "month_end")
+        .agg(rank.min().alias("rank"))
+        .with_columns(code=pl.col("rank").replace_strict(dict(enumerate(CODES)), return_dtype=pl.String))
+        .select("account_no", "month_end", "code")
+    )
+    ends = closed.drop_nulls("closing_month").select(
+        "account_no",
+        month_end="closing_month",
+        closing_code=pl.when(pl.col("charged_off_on") <= pl.col("closing_month"))
+        .then(pl.lit("G"))
+        .otherwise(pl.lit("C")),
+    )
+    rows = worst.join(ends, on=["account_no", "month_end"], how="full", coalesce=True).select(
+        "account_no",
+        "month_end",
+        code=pl.when(pl.col("code").is_in(["D", "Z"])).then("code").otherwise(pl.coalesce("closing_code", "code")),
+    )
+    return rows, closed.select("account_no", "closing_month")
