@@ -14,7 +14,6 @@ from flows.run import Run
 from flows.stores.lake import WAITING_ROWS, Lake
 from flows.stores.tables import read
 from transforms import carry, restate, versions
-from transforms.aggregates import portfolio
 from transforms.book import keep
 from transforms.feeds import FEEDS, Feed
 from transforms.obligors import finish
@@ -58,7 +57,7 @@ class Changes:
 
 
 def books(run: Run, intake: Intake) -> Changes:
-    """Works out every core, status and risk table of the night, and adds the night's state to the lake."""
+    """Works out every core and status table of the night, and adds the night's state to the lake."""
     lake = intake.writer.now()
     numbers = _touched(run, lake, intake.touched)
     accounts = lake.scan("accounts").join(numbers.lazy(), on="account_no", how="semi").collect()
@@ -69,7 +68,6 @@ def books(run: Run, intake: Intake) -> Changes:
     _write_state(lake, intake, changes, states)
     _customers(run, lake, changes)
     _finish(run, changes)
-    _risk(run, changes)
     return changes
 
 
@@ -289,17 +287,6 @@ def _customers(run: Run, lake: Lake, changes: Changes) -> None:
     )
     table = TABLES["core.customers"]
     changes.write(changes.replaced, table.name, rows.select(table.schema.keys()).sort(table.key).collect())
-
-
-def _risk(run: Run, changes: Changes) -> None:
-    """Portfolio and buckets of the night."""
-    loans, accounts = (_scan(changes.whole.get(table, []), table) for table in _STATUS)
-    for table, rows in (
-        ("risk.portfolio", portfolio.portfolio(loans, accounts)),
-        ("risk.buckets", portfolio.buckets(loans)),
-    ):
-        stamped = rows.with_columns(as_of=pl.lit(run.as_of), policy_version=pl.lit(run.policy.version))
-        changes.write(changes.dated, table, stamped.select(TABLES[table].schema.keys()).collect())
 
 
 def _scan(paths: list[Path], table: str) -> pl.LazyFrame:

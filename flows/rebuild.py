@@ -12,6 +12,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
+from flows.aggregating import aggregate
 from flows.bookkeeping import books
 from flows.errors import Damaged, TallyError, WrongUse
 from flows.intake import Intake, account_feeds, new_facts
@@ -144,6 +145,7 @@ def _night(run: Run, lake: Lake, building: str) -> Lake:
     changes = books(run, intake)
     made = replace(run, run_id=building)
     apply(made, changes)
+    aggregate(made)
     with made.open_next() as connection:
         record(run, Writer(connection), lake)
     shutil.rmtree(run.work, ignore_errors=True)

@@ -10,7 +10,7 @@ import polars as pl
 
 from tests.slow.deliveries import Delivery, Place, Row
 from transforms import book, carry, restate, versions
-from transforms.aggregates import portfolio
+from transforms.aggregates.all_risk import SOURCES, Published, risk
 from transforms.arrivals import Held, arrive, links
 from transforms.feeds import FEEDS, Feed
 from transforms.obligors import finish
@@ -187,14 +187,8 @@ class Memory:
             self.tables[name] = rows.sort(TABLES[name].key, nulls_last=False).collect()
 
     def _risk(self, as_of: date) -> None:
-        loans, accounts = (self.tables[name].lazy() for name in STATUS)
-        stamp = {"as_of": pl.lit(as_of), "policy_version": pl.lit(self.policy.version)}
-        for name, rows in (
-            ("risk.portfolio", portfolio.portfolio(loans, accounts)),
-            ("risk.buckets", portfolio.buckets(loans)),
-        ):
-            columns = TABLES[name].schema.keys()
-            self.tables[name] = rows.with_columns(**stamp).select(columns).sort(TABLES[name].key).collect()
+        said = Published(**{part: self.tables[table].lazy() for part, table in SOURCES.items()})
+        self.tables |= risk(said, self.policy, as_of)
 
 
 def _of(rows: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:

@@ -1,26 +1,17 @@
 """Portfolio at risk and buckets: what is outstanding and how much of it is late.
 
-Loans count while something remains or an item is unsettled. Nothing crosses currencies.
+Loans in the book count (`slices.in_book`). Nothing crosses currencies.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
+from transforms.aggregates.slices import CELL, SLICES, in_book, of_accounts
+from transforms.five_tier import NON_PERFORMING
 from transforms.tables import ALL
 
-SLICES = ("lender_id", "product_code", "region_code")
-UNKNOWN = "unknown"
-"""Region of accounts whose feed names none."""
 _PAR_DAYS = {"par1": 0, "par30": 30, "par60": 60, "par90": 90}
-
-
-def open_loans(loan_status: pl.LazyFrame) -> pl.LazyFrame:
-    """Loans that count in the portfolio: something remains, or the customer is in credit.
-
-    A loan with an unsettled item has something remaining, so the one condition says both.
-    """
-    return loan_status.filter(pl.col("remaining_cents") != 0)
 
 
 def portfolio(loan_status: pl.LazyFrame, account_status: pl.LazyFrame) -> pl.LazyFrame:
@@ -31,13 +22,12 @@ def portfolio(loan_status: pl.LazyFrame, account_status: pl.LazyFrame) -> pl.Laz
         account_status: status.account_status.
     """
     principal = pl.col("outstanding_principal_cents")
-    cell = ["currency", *SLICES]
-    accounts = account_status.with_columns(pl.col("region_code").fill_null(UNKNOWN))
-    of_account = accounts.select("source", "account_id", "lender_id", "product_code", "region_code")
+    cell = list(CELL)
+    slices = of_accounts(account_status)
     loans = (
-        open_loans(loan_status)
-        .drop("lender_id", "product_code")
-        .join(of_account, on=["source", "account_id"])
+        in_book(loan_status)
+        .drop("currency", "lender_id", "product_code")
+        .join(slices, on=["source", "account_id"])
         .group_by(cell)
         .agg(
             loan_count=pl.len().cast(pl.Int64),
@@ -45,14 +35,21 @@ def portfolio(loan_status: pl.LazyFrame, account_status: pl.LazyFrame) -> pl.Laz
             outstanding_principal_cents=principal.sum(),
             past_due_cents=pl.col("past_due_cents").sum(),
             **{name: principal.filter(pl.col("dpd") > days).sum() for name, days in _PAR_DAYS.items()},
+            npl=principal.filter(pl.col("five_tier") >= NON_PERFORMING).sum(),
         )
     )
-    flags = accounts.group_by(cell).agg(
-        in_credit_count=pl.col("is_in_credit").sum().cast(pl.Int64),
-        over_limit_count=pl.col("is_over_limit").sum().cast(pl.Int64),
+    flagged = account_status.select("source", "account_id", "is_in_credit", "is_over_limit")
+    flags = (
+        slices.join(flagged, on=["source", "account_id"])
+        .group_by(cell)
+        .agg(
+            in_credit_count=pl.col("is_in_credit").sum().cast(pl.Int64),
+            over_limit_count=pl.col("is_over_limit").sum().cast(pl.Int64),
+        )
     )
     sums = [name for name in (*loans.collect_schema(), *flags.collect_schema()) if name not in cell]
-    rates = {f"{name}_rate": pl.col(name) / pl.col("outstanding_principal_cents") for name in _PAR_DAYS}
+    parts = (*_PAR_DAYS, "npl")
+    rates = {f"{name}_rate": pl.col(name) / pl.col("outstanding_principal_cents") for name in parts}
     return (
         _with_all(flags.join(loans, on=cell, how="left").with_columns(pl.col(sums).fill_null(0)), SLICES)
         .group_by(cell)
@@ -60,7 +57,7 @@ def portfolio(loan_status: pl.LazyFrame, account_status: pl.LazyFrame) -> pl.Laz
         .with_columns(
             pl.when(pl.col("outstanding_principal_cents") > 0).then(rate).alias(name) for name, rate in rates.items()
         )
-        .drop(_PAR_DAYS)
+        .drop(parts)
         .sort(cell)
     )
 
@@ -71,7 +68,7 @@ def buckets(loan_status: pl.LazyFrame) -> pl.LazyFrame:
     sums = ("loan_count", "outstanding_principal_cents", "past_due_cents")
     return (
         _with_all(
-            open_loans(loan_status)
+            in_book(loan_status)
             .group_by(cell)
             .agg(
                 loan_count=pl.len().cast(pl.Int64),

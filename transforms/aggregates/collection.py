@@ -1,0 +1,125 @@
+"""Collection: what fell due and came in, defaults cured and come back, charge-offs recovered, month by month."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from transforms.aggregates.slices import CELL, LOAN, one_at_a_time, rate, sliced
+from transforms.feeds import CASH_KINDS
+from transforms.months import last_month_end, month_number
+
+_FLOWS = ("due_cents", "collected_cents", "default_count", "cured_count", "redefault_count")
+_STOCKS = ("charged_off_cents", "recovered_cents")
+
+
+def recoveries(repayments: pl.LazyFrame, loan_status: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per cash credit that names a loan charged off by then: source, loan_id, paid_date, amount_cents."""
+    charged_off = loan_status.drop_nulls("charged_off_on").select(*LOAN, "charged_off_on", "as_of")
+    return (
+        repayments.filter(pl.col("kind").is_in(CASH_KINDS) & ~pl.col("is_void"))
+        .join(charged_off, on=LOAN)
+        .filter((pl.col("paid_date") >= pl.col("charged_off_on")) & (pl.col("paid_date") <= pl.col("as_of")))
+        .select(*LOAN, "paid_date", "amount_cents")
+    )
+
+
+def collection(
+    loan_status: pl.LazyFrame,
+    account_status: pl.LazyFrame,
+    installments: pl.LazyFrame,
+    defaults: pl.LazyFrame,
+    came_back: pl.LazyFrame,
+    last_day: date,
+) -> pl.LazyFrame:
+    """One row per slice and month-end: risk.collection but for as_of and policy_version.
+
+    Args:
+        loan_status: status.loan_status.
+        account_status: status.account_status.
+        installments: core.installments.
+        defaults: status.loan_defaults.
+        came_back: `recoveries`.
+        last_day: the as-of date.
+    """
+    last_end = last_month_end(last_day)
+    cells = sliced(loan_status.select(*LOAN, "account_id"), account_status).select(*LOAN, *CELL)
+    status = loan_status.select(*LOAN, "charged_off_on", "charged_off_cents").drop_nulls("charged_off_on")
+    written_off = status.join(cells, on=LOAN).select(
+        *CELL, "charged_off_cents", month_no=month_number(pl.col("charged_off_on"))
+    )
+    recovered = came_back.join(cells, on=LOAN).select(
+        *CELL, recovered_cents="amount_cents", month_no=month_number(pl.col("paid_date"))
+    )
+    parts = [_due(installments, cells), _running(defaults.join(cells, on=LOAN), last_day), written_off, recovered]
+    sums = [*_FLOWS, *_STOCKS]
+    last = last_end.year * 12 + last_end.month
+    told = (
+        pl.concat(parts, how="diagonal")
+        .filter(pl.col("month_no") <= last)
+        .with_columns(pl.col(sums).fill_null(0))
+        .group_by(*CELL, "month_no")
+        .agg(pl.col(sums).sum())
+    )
+    grid = (
+        told.group_by(CELL)
+        .agg(month_no=pl.int_ranges(pl.col("month_no").min(), last + 1, dtype=pl.Int32).first())
+        .explode("month_no")
+    )
+    months = (
+        grid.join(told, on=[*CELL, "month_no"], how="left")
+        .with_columns(pl.col(sums).fill_null(0))
+        .sort("month_no")
+        .with_columns(pl.col(_STOCKS).cum_sum().over(CELL))
+        .with_columns(
+            month_end=pl.date((pl.col("month_no") - 1) // 12, (pl.col("month_no") - 1) % 12 + 1, 1).dt.month_end()
+        )
+    )
+    return one_at_a_time(months, ["month_end"], sums).with_columns(
+        collection_rate=rate("collected_cents", "due_cents"),
+        cure_rate=rate("cured_count", "default_count"),
+        redefault_rate=rate("redefault_count", "cured_count"),
+        recovery_rate=rate("recovered_cents", "charged_off_cents"),
+    )
+
+
+def _due(installments: pl.LazyFrame, cells: pl.LazyFrame) -> pl.LazyFrame:
+    """Instalments of plans in force at the end of the month they fall due in."""
+    end = pl.col("due_date").dt.month_end()
+    in_force = (pl.col("plan_date") <= end).fill_null(value=True) & (pl.col("replaced_on") > end).fill_null(value=True)
+    return (
+        installments.filter(in_force)
+        .join(cells, on=LOAN)
+        .select(
+            *CELL,
+            "due_cents",
+            month_no=month_number(pl.col("due_date")),
+            collected_cents=pl.when((pl.col("settled_date") <= end).fill_null(value=False))
+            .then("due_cents")
+            .otherwise(0),
+        )
+    )
+
+
+def _running(defaults: pl.LazyFrame, last_day: date) -> pl.LazyFrame:
+    """Each default in the months behind the month-ends on which it ran: default_count, cured_count, redefault_count."""
+    first = month_number(pl.col("default_since")) + 1
+    # of a default that is over, the last month is that of its end; one that ends on the first day of a month ran before
+    last = month_number(pl.when("is_over").then("default_ends_on").otherwise(pl.lit(last_day)))
+    comes_back = pl.col("default_since").shift(-1).over(LOAN).is_not_null()
+    is_cured = pl.col("is_over") & (pl.col("month_no") == pl.col("last_no"))
+    return (
+        defaults.sort(*LOAN, "default_since")
+        .with_columns(comes_back=comes_back, last_no=last)
+        .with_columns(month_no=pl.int_ranges(first, pl.col("last_no") + 1, dtype=pl.Int32))
+        .explode("month_no")
+        .drop_nulls("month_no")
+        .select(
+            *CELL,
+            "month_no",
+            default_count=pl.lit(1, pl.Int64),
+            cured_count=is_cured.cast(pl.Int64),
+            redefault_count=(is_cured & pl.col("comes_back")).cast(pl.Int64),
+        )
+    )
