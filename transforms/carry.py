@@ -11,6 +11,7 @@ from datetime import date
 
 import polars as pl
 
+from transforms.charge_offs import is_charged_off
 from transforms.loan_book import LoanBook
 from transforms.months import month_ends
 from transforms.next_change import Known, next_change
@@ -146,7 +147,7 @@ def _on_day(loans: pl.DataFrame, before: Before, policy: Policy, day: date) -> p
         .with_columns(
             pl.col("past_due_cents", "past_due_charges_cents").fill_null(0),
             day=pl.lit(day),
-            is_charged_off=pl.col("charged_off_on").is_not_null() & (pl.col("remaining_cents") > 0),
+            is_charged_off=is_charged_off(),
         )
     )
     return days_past_due(rows, before.deferred, policy, _LOAN).select(

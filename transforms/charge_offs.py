@@ -11,6 +11,11 @@ from transforms.settle import Settlement
 _EVENT = ("account_no", "event_id")
 
 
+def is_charged_off() -> pl.Expr:
+    """Charged off and not settled since, from charged_off_on, remaining_cents and is_settled."""
+    return pl.col("charged_off_on").is_not_null() & (pl.col("remaining_cents") > 0) & ~pl.col("is_settled")
+
+
 def charge_offs(story: Course, settlement: Settlement) -> pl.DataFrame:
     """One row per loan charged off by the last day: unit_no, charged_off_on, charged_off_cents, recovered_cents."""
     events = (

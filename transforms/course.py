@@ -12,6 +12,7 @@ import polars as pl
 
 from transforms import unrolled
 from transforms.ledger import Ledger
+from transforms.policy import Policy
 from transforms.settle import Settlement
 from transforms.spells import FOREVER, aged, gaps, union
 
@@ -50,18 +51,24 @@ class Course:
 
 
 def course(
-    settlement: Settlement, items: pl.DataFrame, deferred: pl.DataFrame, events: pl.DataFrame, last_day: date
+    settlement: Settlement,
+    items: pl.DataFrame,
+    deferred: pl.DataFrame,
+    events: pl.DataFrame,
+    policy: Policy,
+    last_day: date,
 ) -> Course:
     """Collects what happened to the loans that have started.
 
-    A loan is *eventful* when it was ever delinquent, has a restructured plan or a telling event, or was waived
-    something: only then do the rules need to know when it was clean and settled.
+    A loan is *eventful* when it was ever so late that a rule may look at it again, has a restructured plan or a telling
+    event, or was waived something: only then do the rules need to know when it was clean and settled.
 
     Args:
         settlement: the settled ledger.
         items: every item with settled_date.
         deferred: merged stretches of deferred days.
         events: events that hold: core.events.
+        policy: the days from which on rules look at a loan.
         last_day: the as-of date.
     """
     ledger = settlement.ledger
@@ -70,7 +77,9 @@ def course(
         loans.select("unit_no", "grace_days"), on="unit_no", how="inner"
     )
     late = _late_spells(opened, last_day)
-    delinquent = union(aged(late.lazy(), deferred.lazy(), DELINQUENT_DAYS)).collect()
+    delinquent = union(aged(late.lazy(), deferred.lazy(), DELINQUENT_DAYS, last_day)).collect()
+    least = min(DELINQUENT_DAYS, policy.default.days + 1, policy.five_tier.upper_days[1] + 1)
+    old = aged(late.lazy(), deferred.lazy(), least, last_day).select("unit_no").collect()
     happened = _of_loans(events, loans).filter(pl.col("event_date") <= last_day)
     waivers = (
         ledger.credits.filter((pl.col("kind") == "waiver") & (pl.col("paid_date") <= last_day))
@@ -81,7 +90,7 @@ def course(
     plans, dues = _plans(ledger, loans, last_day)
     eventful = pl.concat(
         [
-            delinquent.select("unit_no"),
+            old,
             happened.filter(pl.col("kind").is_in(_TELLING_EVENTS)).select("unit_no"),
             waivers.select("unit_no"),
             plans.filter("is_restructured").select("unit_no"),

@@ -38,7 +38,7 @@ def defaults(story: Course, settlement: Settlement, policy: Policy) -> pl.DataFr
 def _by_days(story: Course, settlement: Settlement, policy: Policy) -> pl.DataFrame:
     """Spells on whose every day days and amounts alone would begin a default: unit_no, first_day, end_day."""
     rules = policy.default
-    old = union(aged(story.late.lazy(), story.deferred.lazy(), rules.days + 1)).collect()
+    old = union(aged(story.late.lazy(), story.deferred.lazy(), rules.days + 1, story.last_day)).collect()
     return _material(old, story, settlement, policy) if rules.materiality_cents or rules.materiality_share else old
 
 

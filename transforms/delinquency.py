@@ -17,7 +17,7 @@ FIRST_LATE_DAYS = (7, 30)
 def first_over(story: Course) -> pl.DataFrame:
     """One row per loan that was ever more than 30 days past due: unit_no, first_over_30_on, _60_on, _90_on."""
     found = [
-        aged(story.late.lazy(), story.deferred.lazy(), days + 1)
+        aged(story.late.lazy(), story.deferred.lazy(), days + 1, story.last_day)
         .group_by("unit_no")
         .agg(pl.col("first_day").min().alias(f"first_over_{days}_on"))
         for days in OVER_DAYS
@@ -38,7 +38,12 @@ def delinquent_since(story: Course, charged_off: pl.DataFrame) -> pl.DataFrame:
         story: the course of the loans.
         charged_off: unit_no, charged_off_on.
     """
-    spells = story.delinquent
+    waived = (
+        settled_by_waiver(story)
+        .join(story.delinquent, left_on=["unit_no", "settled_on"], right_on=["unit_no", "end_day"])
+        .select("unit_no", "first_day", end_day="settled_until")
+    )
+    spells = pl.concat([story.delinquent, waived])
     now = containing(spells.lazy(), story.last_day).select("unit_no", delinquent_since="first_day").collect()
     kept = (
         spells.join(charged_off.select("unit_no", "charged_off_on"), on="unit_no")
@@ -46,20 +51,13 @@ def delinquent_since(story: Course, charged_off: pl.DataFrame) -> pl.DataFrame:
         .group_by("unit_no")
         .agg(delinquent_since=pl.col("first_day").min())
     )
-    waived = (
-        settled_by_waiver(story)
-        .join(spells, left_on=["unit_no", "settled_on"], right_on=["unit_no", "end_day"])
-        .filter(pl.col("runs_on_last_day"))
-        .select("unit_no", delinquent_since="first_day")
-    )
-    others = pl.concat([now, waived]).join(charged_off, on="unit_no", how="anti")
-    return pl.concat([kept, others.unique("unit_no")])
+    return pl.concat([kept, now.join(charged_off, on="unit_no", how="anti").unique("unit_no")])
 
 
 def settled_by_waiver(story: Course) -> pl.DataFrame:
-    """One row per settled spell of a loan that begins on the day of a waiver: unit_no, settled_on, runs_on_last_day."""
+    """One row per settled spell of a loan that begins on the day of a waiver: unit_no, settled_on, settled_until."""
     return story.settled.join(story.waivers, left_on=["unit_no", "first_day"], right_on=["unit_no", "day"]).select(
-        "unit_no", settled_on="first_day", runs_on_last_day=pl.col("end_day").is_null()
+        "unit_no", settled_on="first_day", settled_until="end_day"
     )
 
 

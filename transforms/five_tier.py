@@ -101,7 +101,7 @@ def _holding(story: Course, episodes: pl.DataFrame, policy: Policy) -> pl.DataFr
 
 def _bad_days(story: Course, episodes: pl.DataFrame, policy: Policy) -> pl.DataFrame:
     """Spells in which a loan is of class 3 or worse by its days, or in default, up to the last day."""
-    old = aged(story.late.lazy(), story.deferred.lazy(), policy.five_tier.upper_days[1] + 1)
+    old = aged(story.late.lazy(), story.deferred.lazy(), policy.five_tier.upper_days[1] + 1, story.last_day)
     in_default = episodes.lazy().select(
         "unit_no", first_day="default_since", end_day=pl.when("is_over").then("default_ends_on")
     )

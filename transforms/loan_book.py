@@ -56,7 +56,7 @@ def keep(settlement: Settlement, items: pl.DataFrame, events: pl.DataFrame, poli
     deferred = standing.deferrals(events, entries.units)
     started = entries.units.filter((pl.col("start") <= last_day).fill_null(value=True))
     today = standing.standing(settlement, deferred, started.select("unit_no", day=pl.lit(last_day)), policy)
-    story = course.course(settlement, items, deferred, events, last_day)
+    story = course.course(settlement, items, deferred, events, policy, last_day)
     episodes = defaults.defaults(story, settlement, policy)
     floors = five_tier.floors(story, episodes, policy)
     charged_off = charge_offs.charge_offs(story, settlement)

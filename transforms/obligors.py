@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from transforms.charge_offs import is_charged_off
 from transforms.five_tier import NON_PERFORMING
 from transforms.policy import Policy
 from transforms.standing import bucket, bucket_no
@@ -72,17 +73,13 @@ def _with_obligor(accounts: pl.LazyFrame, customers: pl.LazyFrame) -> pl.LazyFra
     )
 
 
-def _is_charged_off() -> pl.Expr:
-    return pl.col("charged_off_on").is_not_null() & (pl.col("remaining_cents") > 0)
-
-
 def _by_obligor(policy: Policy) -> pl.Expr:
     """Whether a loan is in default by another one of its account or person, as the policy says."""
     if policy.contagion == "loan":
         return pl.lit(value=False)
     whose = _ACCOUNT if policy.contagion == "account" else ["obligor"]
     spreads = pl.col("default_since").is_not_null().any().over(whose)
-    return spreads & pl.col("default_since").is_null() & ~_is_charged_off() & ~pl.col("is_settled")
+    return spreads & pl.col("default_since").is_null() & ~is_charged_off() & ~pl.col("is_settled")
 
 
 def _classes(loans: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
@@ -93,7 +90,7 @@ def _classes(loans: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
     by_default = pl.when(in_default & pl.lit(rules.follows_status)).then(NON_PERFORMING).otherwise(1)
     is_significant = (pl.col("dpd") > policy.loss.significant_days) | pl.col("is_observed")
     status = (
-        pl.when(_is_charged_off())
+        pl.when(is_charged_off())
         .then(pl.lit("charged_off"))
         .when(in_default & ((pl.col("past_due_cents") > 0) | pl.col("is_obligor_default")))
         .then(pl.lit("in_default"))

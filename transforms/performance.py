@@ -6,6 +6,7 @@ from datetime import date
 
 import polars as pl
 
+from transforms.charge_offs import is_charged_off
 from transforms.course import Course
 from transforms.delinquency import settled_by_waiver
 from transforms.ledger import Ledger
@@ -37,10 +38,12 @@ def monthly(
         .join(charged_off.select("unit_no", "charged_off_on"), on="unit_no", how="left")
         .with_columns(
             pl.col("is_lossy", "is_due", "was_late").fill_null(value=False),
-            was_charged_off=(pl.col("charged_off_on") <= pl.col("month_end")).fill_null(value=False),
+            charged_off_on=pl.when(pl.col("charged_off_on") <= pl.col("month_end")).then("charged_off_on"),
             is_unknown=(pl.col("unknown_from") <= pl.col("month_end")).fill_null(value=False),
         )
-        .with_columns(is_charged_off=pl.col("was_charged_off") & (pl.col("remaining_cents") > 0))
+        .with_columns(
+            is_charged_off=is_charged_off(),
+        )
     )
     plain = (
         pl.when("is_charged_off")
@@ -55,13 +58,13 @@ def monthly(
         .then(pl.lit("N"))
         .otherwise(pl.lit("*"))
     )
-    closing = pl.when(pl.col("was_charged_off") | pl.col("is_lossy")).then(pl.lit("G")).otherwise(pl.lit("C"))
+    closing = (
+        pl.when(pl.col("charged_off_on").is_not_null() | pl.col("is_lossy")).then(pl.lit("G")).otherwise(pl.lit("C"))
+    )
     return rows.with_columns(
         plain_code=pl.coalesce("special", plain),
         pboc_code=pl.coalesce("special", pl.when("is_closing").then(closing), plain),
-    ).drop(
-        "special", "is_lossy", "is_due", "was_late", "unknown_from", "is_unknown", "charged_off_on", "was_charged_off"
-    )
+    ).drop("special", "is_lossy", "is_due", "was_late", "unknown_from", "is_unknown", "charged_off_on")
 
 
 def _special(story: Course) -> pl.DataFrame:

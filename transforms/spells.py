@@ -40,8 +40,10 @@ def gaps(spells: pl.LazyFrame, units: pl.LazyFrame, by: str = "unit_no") -> pl.L
         units: one row per unit: `by`, start.
         by: whose they are.
     """
-    before = spells.join(units.select(by, "start"), on=by).select(
-        by, first_day=pl.coalesce(pl.col("end_day").shift(1).over(by), "start"), end_day="first_day"
+    before = (
+        spells.join(units.select(by, "start"), on=by)
+        .sort(by, "first_day")
+        .select(by, first_day=pl.coalesce(pl.col("end_day").shift(1).over(by), "start"), end_day="first_day")
     )
     last = spells.group_by(by).agg(is_open=pl.col("end_day").is_null().any(), last_end=pl.col("end_day").max())
     after = (
@@ -59,13 +61,14 @@ def containing(spells: pl.LazyFrame, day: date, by: str = "unit_no") -> pl.LazyF
     return spells.filter(runs).select(by, "first_day", "end_day")
 
 
-def aged(late: pl.LazyFrame, deferred: pl.LazyFrame, days: int) -> pl.LazyFrame:
+def aged(late: pl.LazyFrame, deferred: pl.LazyFrame, days: int, last_day: date) -> pl.LazyFrame:
     """The part of each late spell in which the item is at least so many days late, deferred days not counted.
 
     Args:
         late: one row per item and late spell: unit_no, due_date, first_day, end_day, grace_days.
         deferred: merged stretches of deferred days: unit_no, first_day, last_day.
         days: the age; within grace an item has none.
+        last_day: what only begins later is left out.
 
     Returns:
         The columns of `late`; no row where the item never got so old.
@@ -73,7 +76,7 @@ def aged(late: pl.LazyFrame, deferred: pl.LazyFrame, days: int) -> pl.LazyFrame:
     return (
         reached(late, deferred, days)
         .with_columns(first_day=pl.max_horizontal("first_day", "reached_on"))
-        .filter((pl.col("first_day") < pl.col("end_day")).fill_null(value=True))
+        .filter((pl.col("first_day") < pl.col("end_day")).fill_null(value=True) & (pl.col("first_day") <= last_day))
         .drop("reached_on")
     )
 

@@ -92,6 +92,6 @@ STATUS_FIELDS: list[Field] = [
         ),
         ("is_over", "The default is over", "违约是否已终止"),
         ("is_settled", "No item has more than the tolerance uncovered", "是否全部结清"),
-        ("is_charged_off", "Charged off, and something remains", "是否已核销且仍有余额"),
+        ("is_charged_off", "Charged off, and not settled since", "是否已核销且未结清"),
     ),
 ]

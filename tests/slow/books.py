@@ -80,6 +80,7 @@ class Book:
     """All that hold, void ones too."""
     credits: tuple[Repayment, ...]
     """Payments, refunds, waivers and recoveries that are not void."""
+    events: tuple[Event, ...]
     deferred_days: dict[str, set[date]]
     """By loan_id: the days on which nothing grows older."""
     first_day: date
@@ -128,6 +129,7 @@ def _book(facts: Facts, key: tuple[str, str], versions: list[Version[Account]], 
         ),
         repayments=tuple(repayments),
         credits=tuple(row for row in standing if row.kind in CREDIT_KINDS),
+        events=tuple(events),
         deferred_days={loan.loan_id: _deferred_days(loan, events) for loan in loans},
         first_day=min(_dates(versions, installments, repayments, events, orders)),
     )

@@ -9,7 +9,6 @@ from transforms.policy import Policy, ProductPolicy
 
 from .deliveries import Message, Row, complete, deletion, pack
 from .solve import solve
-from .walks import Calendar, every_day
 
 SOURCE = "north"
 START = "2026-01-01"
@@ -135,9 +134,9 @@ def deliver(message: Message, on: str) -> Message:
     return replace(message, business_date=date.fromisoformat(on))
 
 
-def solved(*messages: Message, at: str, policy: Policy = POLICY, calendar: Calendar = every_day) -> Tables:
+def solved(*messages: Message, at: str, policy: Policy = POLICY) -> Tables:
     """The state tables as of a day."""
-    return solve(pack(messages), policy, date.fromisoformat(at), calendar)
+    return solve(pack(messages), policy, date.fromisoformat(at))
 
 
 def policy(allocation: str, **rules: object) -> Policy:

@@ -11,21 +11,21 @@ from transforms.tables import ALL
 
 from .days import Figures
 from .deliveries import Row
-from .walks import Walk
+from .standings import Standing, five_tier, is_off
 
 UNKNOWN_REGION = "unknown"
 PAR_DAYS = {"par1_rate": 0, "par30_rate": 30, "par60_rate": 60, "par90_rate": 90}
 """A rate's loans are those with more days past due than this."""
 
 
-def portfolio(walks: Sequence[Walk], policy: Policy, as_of: date) -> list[Row]:
+def portfolio(made: Sequence[Standing], policy: Policy, as_of: date) -> list[Row]:
     """One row per currency and combination of lender, product and region, or ALL of each, that has an account."""
-    slices: dict[tuple[str, ...], list[Walk]] = {}
-    for walk in walks:
-        account = walk.book.account
+    slices: dict[tuple[str, ...], list[Standing]] = {}
+    for each in made:
+        account = each.walk.book.account
         region_code = account.region_code or UNKNOWN_REGION
         for place in product((account.lender_id, ALL), (account.product_code, ALL), (region_code, ALL)):
-            slices.setdefault((account.currency, *place), []).append(walk)
+            slices.setdefault((account.currency, *place), []).append(each)
     names = ("currency", "lender_id", "product_code", "region_code")
     return [
         {"as_of": as_of, **dict(zip(names, place, strict=True)), **_totals(members), "policy_version": policy.version}
@@ -33,14 +33,14 @@ def portfolio(walks: Sequence[Walk], policy: Policy, as_of: date) -> list[Row]:
     ]
 
 
-def buckets(walks: Sequence[Walk], policy: Policy, as_of: date) -> list[Row]:
+def buckets(made: Sequence[Standing], policy: Policy, as_of: date) -> list[Row]:
     """One row per currency, product (and ALL) and bucket that has loans."""
     slices: dict[tuple[str, str, str], list[Figures]] = {}
-    for walk in walks:
-        account = walk.book.account
-        for figures in _in_book(walk):
+    for each in made:
+        account = each.walk.book.account
+        for figures in (figures for figures, _ in _in_book(each)):
             for product_code in (account.product_code, ALL):
-                slices.setdefault((account.currency, product_code, walk.bucket(figures.dpd)), []).append(figures)
+                slices.setdefault((account.currency, product_code, each.walk.bucket(figures.dpd)), []).append(figures)
     return [
         {
             "as_of": as_of,
@@ -56,26 +56,33 @@ def buckets(walks: Sequence[Walk], policy: Policy, as_of: date) -> list[Row]:
     ]
 
 
-def _totals(walks: Sequence[Walk]) -> Row:
-    loans = [figures for walk in walks for figures in _in_book(walk)]
+def _totals(made: Sequence[Standing]) -> Row:
+    classed = [pair for each in made for pair in _in_book(each)]
+    loans = [figures for figures, _ in classed]
     total = _outstanding(loans)
     return {
         "loan_count": len(loans),
-        "account_count": sum(1 for walk in walks if _in_book(walk)),
+        "account_count": sum(1 for each in made if _in_book(each)),
         "outstanding_principal_cents": total,
         "past_due_cents": sum(figures.past_due_cents for figures in loans),
         **{
             name: _outstanding(figures for figures in loans if figures.dpd > days) / total if total else None
             for name, days in PAR_DAYS.items()
         },
-        "in_credit_count": sum(1 for walk in walks if walk.last.remaining_cents < 0),
-        "over_limit_count": sum(1 for walk in walks if walk.last.available_credit_cents < 0),
+        "npl_rate": _outstanding(figures for figures, tier in classed if tier >= 3) / total if total else None,
+        "in_credit_count": sum(1 for each in made if each.walk.last.remaining_cents < 0),
+        "over_limit_count": sum(1 for each in made if each.walk.last.available_credit_cents < 0),
     }
 
 
-def _in_book(walk: Walk) -> list[Figures]:
-    """The started loans of which something remains or an item is not settled."""
-    return [figures for figures in walk.last.loans.values() if figures.remaining_cents != 0 or not figures.is_settled]
+def _in_book(each: Standing) -> list[tuple[Figures, int]]:
+    """The started loans, not charged off, of which something remains or an item is not settled; with their class."""
+    found = []
+    for loan in each.loans:
+        figures = each.figures(loan)
+        if not is_off(each, loan) and (figures.remaining_cents != 0 or not figures.is_settled):
+            found.append((figures, five_tier(each, loan)))
+    return found
 
 
 def _outstanding(loans: Iterable[Figures]) -> int:

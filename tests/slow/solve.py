@@ -13,19 +13,31 @@ from .books import Book, Item, Loan, books
 from .deliveries import Customer, Delivery, Row
 from .resolve import BEGINNING, Facts, Version, resolve, version_at
 from .risk import buckets, portfolio
-from .walks import Calendar, Walk, every_day, month_ends, walk
+from .standings import (
+    Standing,
+    account_columns,
+    customer_rows,
+    default_rows,
+    history_columns,
+    loan_columns,
+    standings,
+)
+from .walks import Walk, month_ends, walk
 
 
-def solve(
-    deliveries: Sequence[Delivery], policy: Policy, as_of: date, calendar: Calendar = every_day
-) -> dict[str, list[Row]]:
+def solve(deliveries: Sequence[Delivery], policy: Policy, as_of: date) -> dict[str, list[Row]]:
     """The rows of every state table, each sorted by the table's key (None first), and of `waiting`.
 
     Columns are the table's inside, without those that depend on the sequence of nights; rates are floats, None where
     nothing is outstanding. `waiting`: source, feed, key (a tuple), business_date, seq, file_name, reasons (codes).
     """
     facts = resolve(deliveries, policy, as_of)
-    walks = [walk(book, policy, as_of, calendar) for book in books(facts, policy, as_of)]
+    walks = [walk(book, policy, as_of) for book in books(facts, policy, as_of)]
+    customers = [_customer(version_at(versions, as_of)) for versions in facts.customers.values()]
+    persons = {(str(row["source"]), str(row["customer_id"])): row["person_id"] for row in customers}
+    made = standings(walks, persons, policy)  # type: ignore[arg-type]
+    loans = [(each, loan) for each in made for loan in each.loans]
+    accounts = [_account_status(each) for each in made]
     tables = {
         "core.accounts": [_account(each.book) for each in walks],
         "core.loans": [_loan(each.book, loan) for each in walks for loan in each.book.loans],
@@ -34,12 +46,14 @@ def solve(
         ],
         "core.chargebacks": [_chargeback(each, item) for each in walks for item in each.book.chargebacks],
         **_feed_tables(facts, {each.book.key: each.book for each in walks}),
-        "core.customers": [_customer(version_at(versions, as_of)) for versions in facts.customers.values()],
-        "status.loan_status": [_loan_status(each, loan) for each in walks for loan in each.started],
-        "status.account_status": [_account_status(each) for each in walks],
-        "status.loan_history": [row for each in walks for loan in each.started for row in _loan_history(each, loan)],
-        "risk.portfolio": portfolio(walks, policy, as_of),
-        "risk.buckets": buckets(walks, policy, as_of),
+        "core.customers": customers,
+        "status.loan_status": [_loan_status(each, loan) for each, loan in loans],
+        "status.loan_defaults": [row for each, loan in loans for row in default_rows(each, loan)],
+        "status.account_status": accounts,
+        "status.customer_status": customer_rows(made, accounts, policy, as_of),
+        "status.loan_history": [row for each, loan in loans for row in _loan_history(each, loan)],
+        "risk.portfolio": portfolio(made, policy, as_of),
+        "risk.buckets": buckets(made, policy, as_of),
     }
     published = {name: _published(name, rows) for name, rows in tables.items()}
     return {**published, "waiting": _by(("source", "feed", "key", "business_date", "seq", "file_name"), facts.waiting)}
@@ -129,7 +143,8 @@ def _status(each: Walk) -> Row:
     return {**vars(each.book.account), "as_of": each.as_of, "policy_version": each.policy.version}
 
 
-def _loan_status(each: Walk, loan: Loan) -> Row:
+def _loan_status(standing: Standing, loan: Loan) -> Row:
+    each = standing.walk
     figures = each.figures(loan, each.as_of)
     one_pot = each.book.rules.allocation == "account"
     return {
@@ -148,10 +163,12 @@ def _loan_status(each: Walk, loan: Loan) -> Row:
         "is_past_due": figures.past_due_cents > 0,
         "is_in_credit": figures.remaining_cents < 0,
         "history_24m": each.history_24m(loan),
+        **loan_columns(standing, loan),
     }
 
 
-def _account_status(each: Walk) -> Row:
+def _account_status(standing: Standing) -> Row:
+    each = standing.walk
     picture = each.last
     histories = [each.history_24m(loan) for loan in each.started] or ["-" * 24]
     return {
@@ -170,10 +187,12 @@ def _account_status(each: Walk) -> Row:
         "is_past_due": picture.past_due_cents > 0,
         "negative_since": each.negative_since(),
         "history_24m": "".join(max(digits) for digits in zip(*histories, strict=True)),
+        **account_columns(standing),
     }
 
 
-def _loan_history(each: Walk, loan: Loan) -> list[Row]:
+def _loan_history(standing: Standing, loan: Loan) -> list[Row]:
+    each = standing.walk
     rows = []
     for end in month_ends(loan.start, each.as_of):
         figures = each.figures(loan, end)
@@ -185,6 +204,7 @@ def _loan_history(each: Walk, loan: Loan) -> list[Row]:
                     "loan_id": loan.loan_id,
                     "month_end": end,
                     "bucket": each.bucket(figures.dpd),
+                    **history_columns(standing, loan, end),
                 }
             )
     return rows

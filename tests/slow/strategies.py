@@ -13,7 +13,7 @@ from itertools import permutations
 from hypothesis import strategies as st
 
 from transforms.feeds import CREDIT_KINDS
-from transforms.policy import PARTS, Policy, ProductPolicy
+from transforms.policy import PARTS, DefaultPolicy, FiveTierPolicy, Policy, ProductPolicy
 
 from .deliveries import Delivery, Message, Row, deletion, pack
 from .worlds import ACCOUNTS, FIRST_DAY, account_change, after, cents, day, number_of, one_of, rarely, source_messages
@@ -31,12 +31,33 @@ def policies(draw: st.DrawFn) -> Policy:
                 "grace_days": one_of(draw, (0, 0, 3)),
                 "payment_order": one_of(draw, tuple(permutations(PARTS))),
                 "refund_to_own_loan": one_of(draw, (False, True)),
+                "pboc_grain": one_of(draw, ("loan", "account")),
             }
         )
 
     products = {"pay": rules(("loan",)), "line": rules(("account",)), "default": rules(("loan", "account"))}
     edges = one_of(draw, ((0, 30, 60, 90, 120, 150, 180), (0, 5, 10, 20, 30, 40, 60)))
-    return Policy(version=one_of(draw, ("p1", "p2")), bucket_upper_days=edges, products=products)
+    return Policy(
+        version=one_of(draw, ("p1", "p2")),
+        bucket_upper_days=edges,
+        contagion=one_of(draw, ("loan", "account", "person")),
+        default=DefaultPolicy(
+            days=one_of(draw, (90, 5, 20)),
+            materiality_cents=one_of(draw, (0, 0, 150)),
+            materiality_share=one_of(draw, (0.0, 0.0, 0.5)),
+            probation_days=one_of(draw, (90, 10, 1)),
+            restructured_probation_days=one_of(draw, (365, 20)),
+            instalments_on_time=one_of(draw, (2, 1)),
+        ),
+        five_tier=FiveTierPolicy(
+            upper_days=one_of(draw, ((0, 90, 270, 360), (0, 10, 40, 60))),
+            follows_status=one_of(draw, (True, True, False)),
+            upgrade_months=one_of(draw, (6, 1, 0)),
+            instalments_on_time=one_of(draw, (2, 1)),
+            observation_days=one_of(draw, (365, 15)),
+        ),
+        products=products,
+    )
 
 
 @st.composite

@@ -13,7 +13,6 @@ from transforms.policy import Policy
 
 from .deliveries import Delivery, Row, complete
 from .solve import solve
-from .walks import days_of_change
 
 BOOK = Path(__file__).parents[2].parent / "shared" / "data" / "payin3"
 AS_OF = date(2024, 6, 24)
@@ -93,7 +92,7 @@ def tables() -> Tables:
     deliveries = [
         Delivery("payin3", feed, AS_OF, 0, f"{feed}_20240624.csv", tuple(rows)) for feed, rows in feeds.items()
     ]
-    return solve(deliveries, Policy(version="test"), AS_OF, days_of_change)
+    return solve(deliveries, Policy(version="test"), AS_OF)
 
 
 def _sum(rows: list[Row], name: str) -> int:

@@ -16,7 +16,6 @@ from .deliveries import Delivery, Row
 from .ledgers import Tables
 from .solve import solve
 from .strategies import histories, policies, splits
-from .walks import days_of_change
 
 quickly = settings(
     max_examples=50,
@@ -88,7 +87,7 @@ def test_random_ledgers_are_eventful() -> None:
         deliveries = data.draw(histories())
         policy = data.draw(policies())
         for as_of, visible in data.draw(splits(deliveries)):
-            seen.update(labels(solve(visible, policy, as_of, days_of_change)))
+            seen.update(labels(solve(visible, policy, as_of)))
 
     look()
     assert EVENTFUL - seen == set()
@@ -96,18 +95,10 @@ def test_random_ledgers_are_eventful() -> None:
 
 @quickly
 @given(st.data())
-def test_days_of_change_are_enough(data: st.DataObject) -> None:
-    """The quicker calendar gives what looking at every day gives."""
-    deliveries, policy, as_of = last_night(data)
-    assert solve(deliveries, policy, as_of, days_of_change) == solve(deliveries, policy, as_of)
-
-
-@quickly
-@given(st.data())
 def test_the_order_in_which_deliveries_are_handed_over_does_not_matter(data: st.DataObject) -> None:
     deliveries, policy, as_of = last_night(data)
     shuffled = data.draw(st.permutations(deliveries))
-    assert solve(shuffled, policy, as_of, days_of_change) == solve(deliveries, policy, as_of, days_of_change)
+    assert solve(shuffled, policy, as_of) == solve(deliveries, policy, as_of)
 
 
 @quickly
@@ -115,7 +106,7 @@ def test_the_order_in_which_deliveries_are_handed_over_does_not_matter(data: st.
 def test_money_in_is_money_out(data: st.DataObject) -> None:
     """Credits by then = paid on instalments + paid on chargebacks + surplus + held for loans that have not started."""
     deliveries, policy, as_of = last_night(data)
-    tables = solve(deliveries, policy, as_of, days_of_change)
+    tables = solve(deliveries, policy, as_of)
     started = {(row["source"], row["loan_id"]) for row in tables["status.loan_status"]}
     by_loan = {
         (row["source"], row["account_id"])

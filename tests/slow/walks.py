@@ -6,7 +6,7 @@ machine over days is one more such function.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,9 +15,6 @@ from transforms.policy import Policy
 from .books import ONE_DAY, Book, Item, Loan
 from .days import AccountDay, Figures, on_day, uncovered
 
-Calendar = Callable[[Book, date], list[date]]
-"""The days of an account to look at, in order, the last being the as-of date."""
-
 
 def every_day(book: Book, as_of: date) -> list[date]:
     """Each day from the account's first fact to the as-of date."""
@@ -25,17 +22,6 @@ def every_day(book: Book, as_of: date) -> list[date]:
     while days[-1] > book.first_day:
         days.append(days[-1] - ONE_DAY)
     return days[::-1]
-
-
-def days_of_change(book: Book, as_of: date) -> list[date]:
-    """The days on which what is covered, late or negative can change, and the month-ends: enough for every figure."""
-    days = {book.first_day, *month_ends(book.first_day, as_of)}
-    days |= {version.start for version in book.versions}
-    days |= {credit.paid_date for credit in book.credits}
-    for item in book.items:
-        days |= {item.first_day, item.due_date + ONE_DAY}
-        days |= {item.replaced_on} if item.replaced_on else set()
-    return [*sorted(day for day in days if book.first_day <= day < as_of), as_of]
 
 
 def month_ends(first: date, last: date) -> list[date]:
@@ -127,9 +113,9 @@ class Walk:
         return f"M{len(passed)}"
 
 
-def walk(book: Book, policy: Policy, as_of: date, calendar: Calendar = every_day) -> Walk:
-    """Look at the account on each day of the calendar."""
-    return Walk(book, policy, as_of, {day: on_day(book, day) for day in calendar(book, as_of)})
+def walk(book: Book, policy: Policy, as_of: date) -> Walk:
+    """Look at the account on each day."""
+    return Walk(book, policy, as_of, {day: on_day(book, day) for day in every_day(book, as_of)})
 
 
 def _unbroken_since(days: Iterable[tuple[date, bool]]) -> date | None:

@@ -235,7 +235,7 @@ def _events(draw: st.DrawFn, source: str, loans: dict[str, list[str]]) -> list[M
     """Deferrals that overlap, of one loan or of all; now and then another event."""
     messages = []
     for number in range(number_of(draw, 3)):
-        kind = one_of(draw, EVENT_KINDS) if rarely(draw) else "deferral"
+        kind = one_of(draw, EVENT_KINDS) if number_of(draw, 1) else "deferral"
         account_id = one_of(draw, sorted(loans))
         event_date = day(draw)
         row = complete(
@@ -247,7 +247,7 @@ def _events(draw: st.DrawFn, source: str, loans: dict[str, list[str]]) -> list[M
             event_date=event_date,
             loan_id=one_of(draw, (None, *loans[account_id])),
             until_date=after(draw, event_date, (10, 0, 3, 40)) if kind == "deferral" else None,
-            amount_cents=cents(draw) if kind == "charge_off" else None,
+            amount_cents=one_of(draw, (cents(draw), None)) if kind == "charge_off" else None,
         )
         messages.append(Message(source, "events", after(draw, event_date, (0, 0, 5, -10)), row))
     return messages

@@ -31,7 +31,7 @@ def early_warning(rolls: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         .agg(rate=pl.col("loan_count").filter(worse).sum() / pl.col("loan_count").sum())
         .sort("month_end")
     )
-    last = rolls["month_end"].max()
+    last = pl.lit(rolls["month_end"].max(), pl.Date)
     now = monthly.filter(pl.col("month_end") == last).select(*key, "month_end", roll_forward_rate="rate")
     earlier = (
         monthly.filter(pl.col("month_end") < last)

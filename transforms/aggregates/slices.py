@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from transforms.charge_offs import is_charged_off
 from transforms.tables import ALL
 
 SLICES = ("lender_id", "product_code", "region_code")
@@ -25,11 +26,6 @@ def of_accounts(accounts: pl.LazyFrame) -> pl.LazyFrame:
 def sliced(rows: pl.LazyFrame, accounts: pl.LazyFrame) -> pl.LazyFrame:
     """The rows (of loans) with the currency and slices of their account."""
     return rows.drop(*CELL, strict=False).join(of_accounts(accounts), on=["source", "account_id"])
-
-
-def is_charged_off() -> pl.Expr:
-    """Charged off, and something remains."""
-    return pl.col("charged_off_on").is_not_null() & (pl.col("remaining_cents") > 0)
 
 
 def in_book(loan_status: pl.LazyFrame) -> pl.LazyFrame:
