@@ -48,7 +48,7 @@ def _only(owed: pl.LazyFrame, kept: str | None) -> pl.LazyFrame:
 def _spread(owed: pl.LazyFrame, entity: str, dimension: str) -> pl.LazyFrame:
     """Shares of the entities in each slice."""
     total = pl.col(_PRINCIPAL).sum()
-    share = pl.col(_PRINCIPAL) / total
+    exact = pl.col(_PRINCIPAL).cast(pl.Int128)  # squares of cents are beyond 64 bits, and floats add up by chance
     return (
         owed.group_by(*CELL, entity)
         .agg(pl.col(_PRINCIPAL).sum())
@@ -56,7 +56,7 @@ def _spread(owed: pl.LazyFrame, entity: str, dimension: str) -> pl.LazyFrame:
         .agg(
             dimension=pl.lit(dimension),
             entity_count=pl.len().cast(pl.Int64),
-            hhi_rate=(share * share).sum(),
+            hhi_rate=(exact * exact).sum().cast(pl.Float64) / total.cast(pl.Float64) ** 2,
             top10_rate=pl.col(_PRINCIPAL).top_k(TOP).sum() / total,
             largest_rate=pl.col(_PRINCIPAL).max() / total,
             total=total,
