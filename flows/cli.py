@@ -153,6 +153,14 @@ def rebuild(warehouse: Folder = None) -> None:
 
 
 @app.command()
+def migrate(warehouse: Folder = None) -> None:
+    """Bring a warehouse of another layout to this program's."""
+    from flows.stores.warehouse import Warehouse
+
+    typer.echo(Warehouse(_warehouse_folder(warehouse)).migration())
+
+
+@app.command()
 def query(
     sql: Annotated[str, typer.Argument(help="What to ask, in DuckDB's SQL.")],
     warehouse: Folder = None,

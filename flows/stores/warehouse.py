@@ -110,10 +110,25 @@ class Warehouse:
             raise Damaged(f"{self.file} does not say which run made it: run `tally rebuild`.")
         if version[0] != SCHEMA_VERSION:
             raise WrongUse(
-                f"{self.file} has layout {version[0]}, and this program writes {SCHEMA_VERSION}; "
-                "run `tally migrate` of the version in between."
+                f"{self.file} has layout {version[0]}, and this program writes {SCHEMA_VERSION}; run `tally migrate`."
             )
         return Published(*row)
+
+    def migration(self) -> str:
+        """What has to be done to bring the warehouse to this layout, in one sentence.
+
+        Raises:
+            WrongUse: its layout is one that this program has no way from.
+        """
+        with self.reader() as connection:
+            row = connection.execute("SELECT schema_version FROM ops.meta").fetchone()
+        found = row[0] if row else None
+        if found == SCHEMA_VERSION:
+            return f"{self.file} has layout {SCHEMA_VERSION} already; there is nothing to migrate."
+        raise WrongUse(
+            f"{self.file} has layout {found}, from which this program (layout {SCHEMA_VERSION}) knows no way; "
+            "use the version of the program that wrote it, or rebuild from the lake with that version."
+        )
 
     @contextmanager
     def reader(self, path: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -1,0 +1,58 @@
+"""Killed at any point, then run again: the same result as undisturbed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flows.demo import DEMO_NIGHTS, write_demo
+from tests.nights import Bank
+
+ROOT = Path(__file__).parents[2]
+DEATHS = (
+    ("lake file", 3, "after"),
+    ("state file", 1, "after"),
+    ("next file", 1, "after"),
+    ("table", 5, "after"),
+    ("manifest", 1, "before"),
+    ("manifest", 1, "after"),
+    ("checkpoint", 1, "before"),
+    ("publish", 1, "before"),
+    ("publish", 1, "after"),
+)
+FIRST, SECOND = (night.isoformat() for night in DEMO_NIGHTS[:2])
+
+
+@pytest.fixture(scope="module")
+def two_nights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Bank]:
+    """A folder as it was before the second night, and a bank that had it undisturbed."""
+    bank = Bank(tmp_path_factory.mktemp("undisturbed"), {"person_key": "test"})
+    write_demo(bank.landing, DEMO_NIGHTS[:1])
+    bank.night(FIRST)
+    write_demo(bank.landing, DEMO_NIGHTS[1:2])
+    before = tmp_path_factory.mktemp("before")
+    shutil.copytree(bank.root, before, dirs_exist_ok=True)
+    bank.night(SECOND)
+    return before, bank
+
+
+@pytest.mark.parametrize(("point", "call", "when"), DEATHS)
+def test_killed_and_run_again(point: str, call: int, when: str, two_nights: tuple[Path, Bank], tmp_path: Path) -> None:
+    before, undisturbed = two_nights
+    shutil.copytree(before, tmp_path, dirs_exist_ok=True)
+    script = [sys.executable, "-m", "tests.flows.dying", str(tmp_path), SECOND, point, str(call), when]
+    killed = subprocess.run(
+        script, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
+    bank = Bank(tmp_path, {"person_key": "test"})
+    bank.night(SECOND)
+    ours, theirs = bank.tables(), undisturbed.tables()
+    assert [name for name in theirs if ours[name] != theirs[name]] == []
+    assert not list(bank.warehouse.glob(".next-*"))
