@@ -1,7 +1,6 @@
 """Backfill: one night after the other, for the days that nobody ran."""
 
-from __future__ import annotations
-
+# no postponed annotations here: Prefect reads the parameters' types where the module's names are not at hand
 from datetime import date, timedelta
 from pathlib import Path
 

@@ -55,6 +55,12 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+def nightly_alone() -> None:
+    """`python -m flows.nightly …`: the same as `tally nightly …`."""
+    sys.argv[1:1] = ["nightly"]
+    main()
+
+
 def main() -> None:
     """Runs the command; a user's mistake ends with one sentence and its exit code, never with a traceback."""
     try:
@@ -286,6 +292,10 @@ def _prepare_prefect() -> None:
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "tally")
     if sys.stderr.isatty():
         os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    else:
+        from flows.progress import log_to_stderr
+
+        log_to_stderr()
 
 
 def _write_timings() -> None:

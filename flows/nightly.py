@@ -1,7 +1,6 @@
 """The nightly flow: from what lies in the landing folder to a published warehouse."""
 
-from __future__ import annotations
-
+# no postponed annotations here: Prefect reads the parameters' types where the module's names are not at hand
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -109,3 +108,9 @@ def _publish(run: Run, deliveries: tuple[Any, ...], notes: tuple[str, ...]) -> O
         if not check.success
     )
     return Outcome(run.as_of, row, notes, failed)
+
+
+if __name__ == "__main__":
+    from flows.cli import nightly_alone
+
+    nightly_alone()

@@ -36,6 +36,14 @@ def bars() -> Iterator[None]:
             _bars.pop()
 
 
+def log_to_stderr() -> None:
+    """Tells each step on stderr where no terminal shows bars; Prefect passes these lines to its server alone."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s | %(levelname)-7s | %(message)s", "%H:%M:%S"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+
+
 def track(items: Sequence[T], title: str) -> Iterable[T]:
     """The items one by one, with the progress told."""
     if not _bars:

@@ -1,7 +1,6 @@
 """Rebuild: the warehouse made again from the lake, every recorded night replayed with its own policy."""
 
-from __future__ import annotations
-
+# no postponed annotations here: Prefect reads the parameters' types where the module's names are not at hand
 import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime

@@ -118,6 +118,10 @@ def _datasets() -> dict[str, dict[str, pl.DataType]]:
 
 
 DATASETS = _datasets()
+MOST_DELTAS = 30
+"""More delta files than these behind a base file are compacted."""
+LARGEST_DELTAS = 0.1
+"""Deltas with more than this share of the base file's rows are compacted."""
 
 
 class _Frozen(BaseModel):
@@ -186,7 +190,7 @@ class Lake:
         if document.get("schema_version") != SCHEMA_VERSION:
             raise WrongUse(
                 f"{path} has layout {document.get('schema_version')}, and this program writes {SCHEMA_VERSION}; "
-                "run `tally migrate` of the version in between."
+                "run `tally migrate`."
             )
         return Lake(self.root, Manifest.model_validate(document))
 
@@ -259,8 +263,30 @@ class LakeWriter:
         """The lake with what this run has written so far."""
         return Lake(self.lake.root, self._manifest(date.min, "", 0, 0))
 
+    def compact(self) -> None:
+        """Puts one base file in the place of base and deltas wherever the deltas have become too many or too large."""
+        for dataset in DATASETS:
+            files = [] if dataset.startswith("state/") else [file for file in self.files if file.dataset == dataset]
+            deltas = files[1:]
+            if not deltas:
+                continue
+            is_large = sum(file.rows for file in deltas) > LARGEST_DELTAS * files[0].rows
+            if is_large or len(deltas) > MOST_DELTAS:
+                self._rewrite(dataset)
+
+    def _rewrite(self, dataset: str) -> None:
+        """All rows of a dataset as one file, by partition where it has one; what each row says is kept."""
+        rows = self.now().scan(dataset)
+        if "account_no" in DATASETS[dataset]:
+            rows = rows.sort("account_no", nulls_last=True, maintain_order=True)
+        path = self.path(dataset).with_suffix(".base.parquet")
+        rows.sink_parquet(path, compression="zstd", compression_level=1)
+        self.files = [file for file in self.files if file.dataset != dataset]
+        self._name(dataset, path)
+
     def commit(self, as_of: date, policy_hash: str) -> Lake:
-        """Writes the manifest durably; the lake of it."""
+        """Compacts what needs it and writes the manifest durably; the lake of it."""
+        self.compact()
         lake = self.now()
         deliveries, accounts = (
             lake.scan(name).select(pl.len()).collect().item() for name in ("deliveries", "accounts")
@@ -293,10 +319,15 @@ class LakeWriter:
         typed = stamped.select(pl.col(name).cast(kind) for name, kind in schema.items())
         path = self.path(dataset)
         typed.sink_parquet(path, compression="zstd", compression_level=1, mkdir=True)
-        count = pl.scan_parquet(path).select(pl.len()).collect().item()
         relative = path.relative_to(self.lake.root).as_posix()
         # what stands at this path is of an earlier try of the same step
         self.files = [f for f in self.files if f.path != relative and (keep_older or f.dataset != dataset)]
+        self._name(dataset, path)
+
+    def _name(self, dataset: str, path: Path) -> None:
+        """Notes a file that was written for the manifest; one without rows is dropped."""
+        count = pl.scan_parquet(path).select(pl.len()).collect().item()
+        relative = path.relative_to(self.lake.root).as_posix()
         if count == 0:
             path.unlink()
             return

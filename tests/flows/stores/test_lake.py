@@ -1,0 +1,92 @@
+"""The lake: deltas, compaction, damage; nothing counts that no manifest names."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from flows.errors import Damaged, WrongUse
+from flows.stores import lake as stores
+from flows.stores.lake import Lake, LakeWriter
+
+DATASET = "released"
+
+
+def rows(*numbers: int) -> pl.DataFrame:
+    known = {"path": "p", "sha256": "s", "feed": "f", "key": "k"}
+    schema = {name: kind for name, kind in stores.DATASETS[DATASET].items() if name != "run_no"}
+    return pl.DataFrame([{**known, "line_number": number} for number in numbers], schema=schema)
+
+
+def run(lake: Lake, number: int, *numbers: int) -> Lake:
+    """One run that adds rows."""
+    writer = LakeWriter(lake, f"2026-01-01.{number}", number)
+    writer.add(DATASET, rows(*numbers))
+    return writer.commit(date(2026, 1, 1), "hash")
+
+
+def numbers_of(lake: Lake) -> list[tuple[int, int]]:
+    return sorted(lake.scan(DATASET).select("run_no", "line_number").collect().rows())
+
+
+def test_small_deltas_stay_until_they_are_a_tenth_of_the_base(tmp_path: Path) -> None:
+    lake = run(Lake(tmp_path), 1, *range(100))
+    for number in range(2, 12):
+        lake = run(lake, number, number)
+    assert len(lake.paths(DATASET)) == 11
+    before = numbers_of(lake)
+    lake = run(lake, 12, 12)
+    assert len(lake.paths(DATASET)) == 1
+    assert numbers_of(lake) == sorted([*before, (12, 12)]), "every row keeps the run that took it"
+
+
+def test_many_deltas_become_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "LARGEST_DELTAS", 99)
+    lake = Lake(tmp_path)
+    for number in range(1, stores.MOST_DELTAS + 2):
+        lake = run(lake, number, number)
+    assert len(lake.paths(DATASET)) == stores.MOST_DELTAS + 1
+    lake = run(lake, stores.MOST_DELTAS + 2, 0)
+    assert len(lake.paths(DATASET)) == 1
+
+
+def test_the_predecessor_can_still_be_read_after_compaction(tmp_path: Path) -> None:
+    first = run(Lake(tmp_path), 1, 1)
+    second = run(first, 2, 2)
+    second.sweep()
+    assert numbers_of(first) == [(1, 1)]
+    assert numbers_of(second) == [(1, 1), (2, 2)]
+
+
+def test_an_earlier_try_of_a_step_leaves_nothing(tmp_path: Path) -> None:
+    writer = LakeWriter(Lake(tmp_path), "2026-01-01.1", 1)
+    writer.add(DATASET, rows(1, 2))
+    writer.add(DATASET, rows(3))
+    assert numbers_of(writer.now()) == [(1, 3)]
+
+
+def test_no_rows_no_file(tmp_path: Path) -> None:
+    assert run(Lake(tmp_path), 1).paths(DATASET) == []
+
+
+def test_damage_is_found(tmp_path: Path) -> None:
+    lake = run(Lake(tmp_path), 1, 1)
+    assert lake.damaged() == []
+    (path,) = lake.paths(DATASET)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert [tmp_path / file.path for file in lake.damaged()] == [path]
+
+
+def test_unreadable_and_unknown_manifests_are_refused(tmp_path: Path) -> None:
+    lake = run(Lake(tmp_path), 1, 1)
+    name = "2026-01-01.1.json"
+    text = (lake.manifests / name).read_text()
+    (lake.manifests / name).write_text(text.replace('"schema_version": ', '"schema_version": 9'))
+    with pytest.raises(WrongUse, match="tally migrate"):
+        Lake(tmp_path).at(name)
+    (lake.manifests / name).write_text("{")
+    with pytest.raises(Damaged, match=name):
+        Lake(tmp_path).at(name)
