@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from expectations import published_risk
 from expectations.checks import Check, Suite, sql_check
+from expectations.published_risk import holds as _holds
 from transforms.feeds import CREDIT_KINDS
 from transforms.policy import Policy
 from transforms.refusals import WAITING, Refusal
@@ -33,11 +35,20 @@ def suites(policy: Policy) -> list[Suite]:
         "core.installments": _installments(),
         "core.chargebacks": [_covered("chargeback")],
         "core.repayments": [_money_identity()],
-        "status.loan_status": _loan_status(policy),
+        "status.loan_status": [*_loan_status(policy), *published_risk.loan_status()],
+        "status.loan_defaults": published_risk.loan_defaults(),
+        "status.customer_status": published_risk.customer_status(),
         "status.account_status": _account_status(policy),
         "status.loan_history": _history(policy),
         "risk.portfolio": _portfolio(),
         "risk.buckets": _buckets(),
+        "risk.vintage": published_risk.vintage(),
+        "risk.roll_rate": published_risk.roll_rate(),
+        "risk.first_payment_default": published_risk.first_payment_default(),
+        "risk.expected_credit_loss": published_risk.expected_credit_loss(),
+        "risk.concentration": published_risk.concentration(),
+        "risk.early_warning": published_risk.early_warning(),
+        "risk.collection": published_risk.collection(),
     }
     tables = [
         Suite(name, None, name, [*_grain(table), *own.get(name, [])])
@@ -59,11 +70,6 @@ def references() -> Suite:
         for reason in WAITING
     ]
     return Suite("references", None, REFUSED, checks)
-
-
-def _holds(condition: str, *, why: str, column: str | None = None) -> Check:
-    """The condition is true of every row; one that comes out null is not."""
-    return sql_check(f"SELECT 1 FROM {{batch}} WHERE ({condition}) IS NOT TRUE", why=why, column=column)
 
 
 def _grain(table: Table) -> list[Check]:

@@ -66,7 +66,9 @@ def audit(run: Run, changes: Changes, accounts: Accounts, lake: Lake) -> list[Ch
         connection.register(published.ALLOCATION, products.select("product_code", "allocation").to_arrow())
         connection.register(published.LOST_LOANS, _lost_loans(run, connection, changes, lake).to_arrow())
         connection.register(published.FILES, accounts.files.to_arrow())
-        results = run_suites(connection, published.suites(run.policy), run_name=run.run_id, docs=run.docs / "published")
+        connection.register(published.REFUSED, accounts.refused.to_arrow())
+        suites = [*published.suites(run.policy), published.references()]
+        results = run_suites(connection, suites, run_name=run.run_id, docs=run.docs / "published")
     failed = [result for result in results if result.severity == "critical" and not result.success]
     if failed:
         raise CheckFailed(_failure(run, failed, accounts.files))

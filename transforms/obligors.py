@@ -15,7 +15,7 @@ from transforms.tables import ALL, TABLES
 _ACCOUNT = ["source", "account_id"]
 _SEVERE = ("charged_off", "in_default", "probation", "forborne")
 """Statuses that an account has when one of its loans has it, worst first."""
-_PERSON_ORDER = (*_SEVERE, "past_due", "over_limit", "in_credit", "current", "settled", "closed", "not_started")
+PERSON_ORDER = (*_SEVERE, "past_due", "over_limit", "in_credit", "current", "settled", "closed", "not_started")
 _SUMS = (
     "loan_count",
     "past_due_cents",
@@ -157,7 +157,7 @@ def _accounts(accounts: pl.LazyFrame, loans: pl.LazyFrame) -> pl.LazyFrame:
 def _customers(accounts: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
     """status.customer_status: persons across sources, other customers within theirs."""
     place = pl.col("credit_status").replace_strict(
-        {name: number for number, name in enumerate(_PERSON_ORDER)}, return_dtype=pl.Int8
+        {name: number for number, name in enumerate(PERSON_ORDER)}, return_dtype=pl.Int8
     )
     is_known = pl.col("person_id").is_not_null()
     return (
@@ -179,7 +179,7 @@ def _customers(accounts: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
         )
         .with_columns(
             bucket=bucket(bucket_no(policy)),
-            credit_status=pl.col("place").replace_strict(dict(enumerate(_PERSON_ORDER)), return_dtype=pl.String),
+            credit_status=pl.col("place").replace_strict(dict(enumerate(PERSON_ORDER)), return_dtype=pl.String),
         )
         .select(TABLES["status.customer_status"].schema.keys())
         .sort(TABLES["status.customer_status"].key, nulls_last=False)

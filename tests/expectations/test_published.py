@@ -249,6 +249,63 @@ BREAKS: dict[tuple[str, str], list[str]] = {
         "DELETE FROM risk.buckets WHERE currency = 'INR'",
         "DELETE FROM risk.portfolio WHERE currency = 'INR'",
     ],
+    ("status.loan_status", "Default, stage and class say the same of a loan."): [
+        "UPDATE status.loan_status SET ifrs9_stage = 2 WHERE loan_id = 'l'",
+        "UPDATE status.loan_status SET default_since = as_of WHERE loan_id = 'k'",
+        "UPDATE status.loan_status SET five_tier = 0 WHERE loan_id = 'k'",
+        "UPDATE status.loan_status SET default_ends_on = as_of WHERE loan_id = 'l'",
+    ],
+    ("status.loan_status", "A loan has one credit status, and a charged-off one still owes."): [
+        "UPDATE status.loan_status SET credit_status = 'fine' WHERE loan_id = 'k'",
+        "UPDATE status.loan_status SET credit_status = 'charged_off' WHERE loan_id = 'k'",
+        "UPDATE status.loan_status SET charged_off_on = as_of WHERE loan_id = 'l'",
+    ],
+    ("status.loan_defaults", "The default that runs is the one that the loan's status tells."): [
+        "UPDATE status.loan_defaults SET default_since = default_since + 1",
+        "UPDATE status.loan_status SET default_since = NULL WHERE loan_id = 'l'",
+    ],
+    ("status.loan_defaults", "A default ends after it began."): [
+        "UPDATE status.loan_defaults SET default_ends_on = default_since",
+    ],
+    ("status.customer_status", "Every account counts with exactly one person."): [
+        "UPDATE status.customer_status SET account_count = account_count + 1",
+        "UPDATE status.customer_status SET remaining_amount = remaining_amount + 0.01",
+        "DELETE FROM status.customer_status WHERE currency = 'INR'",
+    ],
+    ("risk.vintage", "At month 0 a cohort holds what its month originated."): [
+        "UPDATE risk.vintage SET loan_count = loan_count + 1",
+        "UPDATE risk.vintage SET principal_amount = principal_amount + 0.01",
+        "DELETE FROM core.loans WHERE loan_id = 'l'",
+    ],
+    ("risk.vintage", "What was ever late is part of the cohort."): [
+        "UPDATE risk.vintage SET ever_90_count = ever_60_count + 1",
+        "UPDATE risk.vintage SET ever_30_amount = principal_amount + 0.01",
+    ],
+    ("risk.roll_rate", "What left a state is what was in it."): [
+        "UPDATE risk.roll_rate SET rate_by_count = rate_by_count / 2",
+        "UPDATE risk.roll_rate SET rate_by_amount = rate_by_amount / 2 WHERE rate_by_amount > 0",
+    ],
+    ("risk.first_payment_default", "Only first instalments that are old enough can be late."): [
+        "UPDATE risk.first_payment_default SET fpd7_count = known7_count + 1",
+        "UPDATE risk.first_payment_default SET known30_count = loan_count + 1",
+    ],
+    ("risk.expected_credit_loss", "No expected loss exceeds its exposure."): [
+        "UPDATE risk.expected_credit_loss SET expected_loss_amount = exposure_amount + 0.01",
+        "UPDATE risk.expected_credit_loss SET expected_loss_amount = -0.01",
+    ],
+    ("risk.concentration", "Shares add up to no more than the whole."): [
+        "UPDATE risk.concentration SET hhi_rate = 1.1",
+        "UPDATE risk.concentration SET top10_rate = largest_rate / 2",
+    ],
+    ("risk.early_warning", "A warning stands above its limit."): [
+        "UPDATE risk.early_warning SET is_warning = true, upper_limit_rate = 1",
+        "UPDATE risk.early_warning SET roll_forward_rate = 1.1",
+    ],
+    ("risk.collection", "What was collected was due, and what was cured was in default."): [
+        "UPDATE risk.collection SET collected_amount = due_amount + 0.01",
+        "UPDATE risk.collection SET cured_count = default_count + 1",
+        "UPDATE risk.collection SET redefault_count = cured_count + 1",
+    ],
     ("ops.files", "Every row received is accepted, refused or a duplicate."): [
         "UPDATE night_files SET rows_accepted = rows_accepted + 1 WHERE outcome = 'accepted'",
         "UPDATE night_files SET rows_accepted = -1, rows_duplicate = 5 WHERE outcome = 'accepted'",
