@@ -9,7 +9,7 @@ import polars as pl
 
 from flows.run import Run
 from flows.stores.lake import DATASETS, Lake, LakeWriter
-from transforms.arrivals import Held, arrive, links
+from transforms.arrivals import Held, added, links, mark
 from transforms.feeds import FEEDS, Feed
 
 _COUNTED: dict[str, pl.DataType] = {
@@ -60,7 +60,11 @@ def take_in(run: Run, deliveries: pl.DataFrame, accepted: dict[str, list[Path]])
     for name, rows in news.items():
         feed = FEEDS[name]
         numbered = rows.join(numbers.lazy(), on=["source", "account_id"], how="left") if feed.of_account else rows
-        marked, facts = arrive(numbered, _held(run.lake, feed, order, numbered))
+        held = _held(run.lake, feed, order, numbered)
+        path = run.workplace("intake") / f"{name}.parquet"
+        mark(numbered, held).sink_parquet(path, compression="lz4")
+        marked = pl.scan_parquet(path)
+        facts = added(marked, held)
         duplicates.append(_counted(marked, name))
         writer.add(f"repeats/{name}", marked.filter("is_duplicate"))
         writer.add(f"facts/{name}", facts.sort("account_no", nulls_last=True) if feed.of_account else facts)
@@ -127,11 +131,14 @@ def _number_accounts(run: Run, writer: LakeWriter, news: dict[str, pl.LazyFrame]
 
 def _held(lake: Lake, feed: Feed, order: pl.DataFrame, rows: pl.LazyFrame) -> Held:
     """What the lake holds of the keys that occur in the rows."""
-    keys = rows.select("source", *feed.key).unique()
+    has_any = bool(lake.paths(f"facts/{feed.name}"))
+    keys = rows.select("source", *feed.key).unique().collect(engine="streaming").lazy() if has_any else None
 
     def of(dataset: str) -> pl.LazyFrame:
-        held = lake.scan(f"{dataset}/{feed.name}").join(keys, on=["source", *feed.key], how="semi", nulls_equal=True)
-        return held.join(order.lazy(), on="delivery_no")
+        held = lake.scan(f"{dataset}/{feed.name}")
+        if keys is not None:
+            held = held.join(keys, on=["source", *feed.key], how="semi", nulls_equal=True)
+        return held.join(order.lazy(), on="delivery_no").collect(engine="streaming").lazy()
 
     return Held(feed, of("facts"), of("repeats"))
 
@@ -156,9 +163,13 @@ def _touched(run: Run, lake: Lake) -> pl.DataFrame:
 
 def _links(run: Run, lake: Lake) -> pl.DataFrame:
     """New pairs of accounts that share a key or a loan id: what one says may decide about the other."""
-    keys = [(feed.name, ["source", *feed.key]) for feed in account_feeds() if feed.name != "accounts"]
+    keys = [(name, ["source", *FEEDS[name].key]) for name in ("repayments", "events", "orders")]
+    # who shares an instalment shares its loan
     keys.append(("installments", ["source", "loan_id"]))
-    pairs = [links(new_facts(run, lake, feed), lake.scan(f"facts/{feed}"), key) for feed, key in keys]
+    pairs = [
+        links(new_facts(run, lake, feed), lake.scan(f"facts/{feed}"), key).collect(engine="streaming").lazy()
+        for feed, key in keys
+    ]
     known = run.lake.scan("links")
     return pl.concat(pairs).unique().join(known, on=list(DATASETS["links"]), how="anti").sort("account_no").collect()
 

@@ -49,21 +49,27 @@ class Held:
         return pl.concat([facts, repeats.select(facts.collect_schema().names())], how="vertical_relaxed")
 
 
-def arrive(rows: pl.LazyFrame, held: Held) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    """The rows with is_duplicate, and the facts to add.
+def mark(rows: pl.LazyFrame, held: Held) -> pl.LazyFrame:
+    """The rows with is_duplicate.
 
     Args:
-        rows: accepted rows: the columns of `held.facts` and any others.
+        rows: accepted rows: the columns of `held.facts`, row_no and any others.
         held: what is held of their keys.
     """
-    versions = held.versions
-    marked = mark_duplicates(rows, versions, held.feed)
+    return mark_duplicates(rows, held.versions, held.feed)
+
+
+def added(marked: pl.LazyFrame, held: Held) -> pl.LazyFrame:
+    """The facts to add.
+
+    Args:
+        marked: the rows with is_duplicate; read more than once, so better a scan than a plan.
+        held: what is held of their keys.
+    """
     columns = [name for name in held.facts.collect_schema().names() if name != "order_no"]
     new = marked.filter(~pl.col("is_duplicate"))
-    facts = pl.concat([new.select(columns), _parted(new, versions, held).select(columns)])
-    if held.feed.of_account:
-        facts = _deletions_by_account(facts, held, columns)
-    return marked, facts
+    facts = pl.concat([new.select(columns), _parted(new, held.versions, held).select(columns)])
+    return _deletions_by_account(facts, held, columns) if held.feed.of_account else facts
 
 
 def _parted(new: pl.LazyFrame, versions: pl.LazyFrame, held: Held) -> pl.LazyFrame:
@@ -84,8 +90,10 @@ def _deletions_by_account(facts: pl.LazyFrame, held: Held, columns: list[str]) -
     """The facts with each deletion once for every account that a version of its key names."""
     before = held.facts.select(columns)
     every = pl.concat([before, facts])
-    owners = every.filter(~pl.col("is_deleted")).select(*held.key, "account_no").unique()
-    deletions = every.filter("is_deleted")
+    deletions = every.filter("is_deleted").collect().lazy()
+    deleted = deletions.select(held.key).unique()
+    living = every.filter(~pl.col("is_deleted")).join(deleted, on=held.key, how="semi", nulls_equal=True)
+    owners = living.select(*held.key, "account_no").unique().collect().lazy()
     owned = (
         deletions.drop("account_no")
         .unique([*held.key, *PLACE])
@@ -98,16 +106,18 @@ def _deletions_by_account(facts: pl.LazyFrame, held: Held, columns: list[str]) -
 
 def links(new: pl.LazyFrame, every: pl.LazyFrame, key: list[str]) -> pl.LazyFrame:
     """Pairs of accounts, smaller number first, that share a value of the key with a new fact: account_no, other_no."""
-    shared = (
+    named = new.select(key).unique()
+    spread = (
         every.select(*key, "account_no")
         .drop_nulls("account_no")
-        .join(new.select(key).unique(), on=key, how="semi", nulls_equal=True)
-        .unique()
+        .join(named, on=key, how="semi", nulls_equal=True)
+        .group_by(key)
+        .agg(first=pl.col("account_no").min(), last=pl.col("account_no").max(), all=pl.col("account_no").unique())
+        .filter(pl.col("first") != pl.col("last"))
     )
-    smallest = shared.group_by(key).agg(first=pl.col("account_no").min())
     return (
-        shared.join(smallest, on=key, nulls_equal=True)
-        .filter(pl.col("first") != pl.col("account_no"))
-        .select(account_no="first", other_no="account_no")
+        spread.select(account_no="first", other_no="all")
+        .explode("other_no")
+        .filter(pl.col("account_no") != pl.col("other_no"))
         .unique()
     )

@@ -11,7 +11,7 @@ import polars as pl
 from tests.slow.deliveries import Delivery, Place, Row
 from transforms import book, carry, restate, versions
 from transforms.aggregates.all_risk import SOURCES, Published, risk
-from transforms.arrivals import Held, arrive, links
+from transforms.arrivals import Held, added, links, mark
 from transforms.feeds import FEEDS, Feed
 from transforms.obligors import finish
 from transforms.policy import Policy
@@ -65,7 +65,8 @@ class Memory:
         for name, feed in FEEDS.items():
             held = Held(feed, self.ordered(self.facts[name]).lazy(), self.ordered(self.repeats[name]).lazy())
             rows = self.ordered(new[name]).with_row_index("row_no").cast({"row_no": pl.Int64})
-            marked, facts = arrive(rows.lazy(), held)
+            marked = mark(rows.lazy(), held)
+            facts = added(marked, held)
             repeats = marked.filter("is_duplicate").select(*_repeats_schema(feed)).collect()
             self.facts[name] = pl.concat([self.facts[name], facts.select(*_facts_schema(feed)).collect()])
             self.repeats[name] = pl.concat([self.repeats[name], repeats])
