@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -89,19 +90,31 @@ def _batches(lake: Lake, accounts: pl.DataFrame) -> Iterator[pl.DataFrame]:
     yield from accounts.join(linked, on="account_no", how="anti").sort("account_no").iter_slices(BATCH_ACCOUNTS)
 
 
-def facts_of(lake: Lake, accounts: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Per feed of an account, every fact of the accounts with its place in the order of deliveries."""
+def facts_of(lake: Lake, accounts: pl.DataFrame, known: int | None = None) -> dict[str, pl.DataFrame]:
+    """Per feed of an account, every fact of the accounts with its place in the order of deliveries.
+
+    Args:
+        lake: the lake.
+        accounts: their account_no.
+        known: only what the runs up to this number knew; default: everything.
+    """
     order = delivery_order(lake).lazy()
     low, high = accounts["account_no"].min(), accounts["account_no"].max()
     wanted = accounts.select("account_no").lazy()
     scans = [
-        lake.scan(f"facts/{feed.name}")
+        known_facts(lake, feed.name, known)
         .filter(pl.col("account_no").is_between(pl.lit(low), pl.lit(high)))
         .join(wanted, on="account_no", how="semi")
         .join(order, on="delivery_no")
         for feed in account_feeds()
     ]
     return dict(zip((feed.name for feed in account_feeds()), pl.collect_all(scans), strict=True))
+
+
+def known_facts(lake: Lake, feed: str, known: int | None = None) -> pl.LazyFrame:
+    """The facts of a feed: all, or only those that the runs up to a number knew."""
+    facts = lake.scan(f"facts/{feed}")
+    return facts if known is None else facts.filter(pl.col("run_no") <= known)
 
 
 def _work_through(run: Run, lake: Lake, changes: Changes) -> tuple[list[pl.DataFrame], dict[str, list[pl.DataFrame]]]:
@@ -165,8 +178,9 @@ def _say_history(run: Run, lake: Lake, changes: Changes, histories: list[pl.Data
 
 def _causes(run: Run, lake: Lake, loans: pl.DataFrame) -> pl.DataFrame:
     """Per loan known before: the first new fact of the loan, else of its account, else the policy."""
+    order = delivery_order(lake).lazy()
     facts = [
-        new_facts(run, lake, feed.name).select(
+        _counting(run, lake, feed, order).select(
             "account_no",
             "delivery_no",
             "line_number",
@@ -191,6 +205,22 @@ def _causes(run: Run, lake: Lake, loans: pl.DataFrame) -> pl.DataFrame:
         loans.join(of_loan, on=["source", "loan_id"], how="left")
         .join(of_account, on=["source", "account_id"], how="left")
         .select("source", "loan_id", cause=pl.coalesce("of_loan", "of_account", policy))
+    )
+
+
+def _counting(run: Run, lake: Lake, feed: Feed, order: pl.LazyFrame) -> pl.LazyFrame:
+    """The facts of a feed that this run added and that count: of one key the last in order alone, or every version."""
+    new = new_facts(run, lake, feed.name)
+    if feed.keeps_versions:
+        return new
+    key = ["source", *feed.key]
+    return (
+        lake.scan(f"facts/{feed.name}")
+        .join(new.select(key).unique(), on=key, how="semi", nulls_equal=True)
+        .join(order, on="delivery_no")
+        .sort("order_no", "line_number")
+        .unique([*key, "account_no"], keep="last", maintain_order=True)
+        .filter(pl.col("run_no") == run.run_no)
     )
 
 
@@ -274,19 +304,30 @@ def _touched_customers(run: Run, lake: Lake, customers: pl.DataFrame) -> pl.Data
 
 
 def _customers(run: Run, lake: Lake, changes: Changes) -> None:
-    """core.customers of the customers worked on: the version valid on the day."""
-    feed = FEEDS["customers"]
+    """core.customers of the customers worked on."""
+    changes.write(changes.replaced, "core.customers", customers_at(lake, changes.customers, run.as_of))
+
+
+def customers_at(lake: Lake, customers: pl.DataFrame, day: date, known: int | None = None) -> pl.DataFrame:
+    """core.customers of some customers: the version valid on the day.
+
+    Args:
+        lake: the lake.
+        customers: their source and customer_id.
+        day: the day.
+        known: only what the runs up to this number knew; default: everything.
+    """
+    feed, table = FEEDS["customers"], TABLES["core.customers"]
     facts = (
-        lake.scan("facts/customers")
-        .join(changes.customers.lazy(), on=["source", "customer_id"], how="semi")
+        known_facts(lake, feed.name, known)
+        .join(customers.lazy(), on=["source", "customer_id"], how="semi")
         .join(delivery_order(lake).lazy(), on="delivery_no")
     )
     spans = versions.spans(facts, feed)
-    rows = versions.valid_at(spans, feed, pl.lit(run.as_of)).with_columns(
+    rows = versions.valid_at(spans, feed, pl.lit(day)).with_columns(
         valid_from=pl.when(pl.col("valid_from") != versions.BEGINNING).then("valid_from")
     )
-    table = TABLES["core.customers"]
-    changes.write(changes.replaced, table.name, rows.select(table.schema.keys()).sort(table.key).collect())
+    return rows.select(table.schema.keys()).sort(table.key).collect()
 
 
 def _scan(paths: list[Path], table: str) -> pl.LazyFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -31,6 +31,8 @@ app = typer.Typer(
 )
 quarantine = typer.Typer(no_args_is_help=True, help="Rows that were refused, or wait for what they refer to.")
 app.add_typer(quarantine, name="quarantine")
+policies = typer.Typer(no_args_is_help=True, help="The rules that decide: shipped ones, every setting, differences.")
+app.add_typer(policies, name="policy")
 
 _DAY = ["%Y-%m-%d"]
 AsOf = Annotated[
@@ -40,10 +42,30 @@ AsOf = Annotated[
 Landing = Annotated[Path | None, typer.Option("--landing", help="Folder into which sources drop their files.")]
 Folder = Annotated[Path | None, typer.Option("--warehouse", "-w", help="Folder of the published warehouse.")]
 Sources = Annotated[Path | None, typer.Option("--sources", help="Folder of source mappings.")]
-PolicyFile = Annotated[Path | None, typer.Option("--policy", help="Policy file (TOML).")]
+PolicyFile = Annotated[Path | None, typer.Option("--policy", help="Policy file (TOML), or the name of a shipped one.")]
 Hold = Annotated[
     list[str] | None, typer.Option("--hold", help="SHA-256 (or its beginning) of a delivery to leave out tonight.")
 ]
+
+
+Source = Annotated[str | None, typer.Option("--source", help="Source, where the name is known in more than one.")]
+At = Annotated[
+    datetime | None, typer.Option("--at", formats=_DAY, help="Day to describe; default: the day as known on.")
+]
+Known = Annotated[
+    datetime | None,
+    typer.Option("--known", formats=_DAY, help="As known on this day; default: the last published night."),
+]
+
+
+class Shape(StrEnum):
+    """How an answer is written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+Written = Annotated[Shape, typer.Option("--format", "-f", help="How the answer is written.")]
 
 
 class Format(StrEnum):
@@ -180,6 +202,57 @@ def query(
 
 
 @app.command()
+def status(
+    account: Annotated[str | None, typer.Option("--account", help="Account to ask after.")] = None,
+    loan: Annotated[str | None, typer.Option("--loan", help="Loan to ask after.")] = None,
+    customer: Annotated[str | None, typer.Option("--customer", help="Customer to ask after.")] = None,
+    source: Source = None,
+    at: At = None,
+    known: Known = None,
+    warehouse: Folder = None,
+    output_format: Written = Shape.TABLE,
+) -> None:
+    """Say where an account, a loan or a customer stood: as known then, and as corrected since."""
+    from flows.answers import show_status, status_document, write_json
+    from flows.inspecting import Question
+    from flows.inspecting import status as ask
+
+    named = [
+        (kind, name)
+        for kind, name in zip(("account", "loan", "customer"), (account, loan, customer), strict=True)
+        if name
+    ]
+    if len(named) != 1:
+        raise WrongUse("Name one account, loan or customer: --account A, --loan L or --customer C.")
+    answer = ask(_settings(warehouse=warehouse), Question(*named[0], source, _date(at), _date(known)))
+    if output_format is Shape.JSON:
+        write_json(status_document(answer))
+    else:
+        show_status(answer)
+
+
+@app.command()
+def explain(
+    loan: Annotated[str, typer.Argument(help="Loan to explain.")],
+    source: Source = None,
+    at: At = None,
+    known: Known = None,
+    warehouse: Folder = None,
+    output_format: Written = Shape.TABLE,
+) -> None:
+    """Show the ledger of a loan, and why each of its statuses is what it is."""
+    from flows.answers import explanation_document, show_explanation, write_json
+    from flows.inspecting import Question
+    from flows.inspecting import explain as ask
+
+    told = ask(_settings(warehouse=warehouse), Question("loan", loan, source, _date(at), _date(known)))
+    if output_format is Shape.JSON:
+        write_json(explanation_document(told))
+    else:
+        show_explanation(told)
+
+
+@app.command()
 def runs(warehouse: Folder = None) -> None:
     """List the runs: published, refused and failed, with their reasons and deliveries."""
     from flows.report import show_runs
@@ -220,6 +293,40 @@ def quarantine_replay(
 
     for line in replay(_settings(landing=landing, warehouse=warehouse, sources=sources), mended):
         typer.echo(line)
+
+
+@policies.command("list")
+def policy_list() -> None:
+    """List the policies that come with the program."""
+    from flows.policies import show_shipped
+
+    show_shipped()
+
+
+@policies.command("show")
+def policy_show(
+    name: Annotated[Path | None, typer.Argument(help="Shipped name or file; default: the next night's.")] = None,
+) -> None:
+    """Show every setting of a policy, with what it means."""
+    from flows.policies import show_policy
+    from flows.settings import load_policy
+
+    show_policy(load_policy(name or _settings().policy))
+
+
+@policies.command("diff")
+def policy_diff(
+    old: Annotated[
+        Path | None, typer.Argument(help="Shipped name or file; default: the last published night's.")
+    ] = None,
+    new: Annotated[Path | None, typer.Argument(help="Shipped name or file; default: the next night's.")] = None,
+    warehouse: Folder = None,
+    policy: PolicyFile = None,
+) -> None:
+    """Show which settings differ between two policies, and what that changes."""
+    from flows.policies import show_differences
+
+    show_differences(_settings(warehouse=warehouse, policy=policy), old, new)
 
 
 @app.command()
@@ -267,6 +374,10 @@ def init(
 
     for line in write_guess(sample, source, output or _warehouse_folder(warehouse) / "sources" / f"{source}.toml"):
         typer.echo(line)
+
+
+def _date(given: datetime | None) -> date | None:
+    return given.date() if given else None
 
 
 def _settings(**given: Path | None) -> Settings:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from flows.nightly import Outcome
 from flows.run import unpublished_runs
 from flows.settings import Settings
 from flows.stores.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from flows.nightly import Outcome
 
 _STANDING = """
 SELECT currency, bucket, count(*), sum(outstanding_principal_amount), sum(past_due_amount)
@@ -141,4 +145,4 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.2%}"
-    return str(value) if isinstance(value, str) else f"{value:,}"
+    return escape(value) if isinstance(value, str) else f"{value:,}"

@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     sources: Path | None = None
     """Folder of source mappings; before those of the warehouse and the shipped ones."""
     policy: Path | None = None
-    """Policy file; empty: the shipped cn-2023."""
+    """Policy file, or the name of a shipped one; empty: the shipped cn-2023."""
     person_key: SecretStr | None = None
     """Key of the hash that stands for a person; empty: the key file."""
     memory: str = "4GB"
@@ -58,11 +58,7 @@ class Settings(BaseSettings):
         Raises:
             WrongUse: the policy has mistakes; names each.
         """
-        path = self.policy or shipped("policies") / f"{DEFAULT_POLICY}.toml"
-        try:
-            return parse_policy(_toml(path))
-        except PolicyError as error:
-            raise WrongUse(f"The policy {path} has mistakes:\n{error}") from None
+        return load_policy(self.policy)
 
     def key(self) -> bytes:
         """The key of the person hash: from the settings, else from its file, made on first use for the owner alone.
@@ -93,6 +89,29 @@ def shipped(folder: str) -> Path:
     package = Path(flows.__file__).parent
     inside = package / "shipped" / folder
     return inside if inside.exists() else package.parent / folder
+
+
+def shipped_policies() -> dict[str, Path]:
+    """The policies that come with the program, by name."""
+    return {path.stem: path for path in sorted(shipped("policies").glob("*.toml"))}
+
+
+def load_policy(given: Path | None) -> Policy:
+    """A policy from its file, or by the name of a shipped one; empty: the default one.
+
+    Raises:
+        WrongUse: there is none, or it has mistakes; names each.
+    """
+    known = shipped_policies()
+    path = given or known[DEFAULT_POLICY]
+    if not path.is_file():
+        if str(path) not in known:
+            raise WrongUse(f"There is no policy {path}: give the path of a TOML file, or one of {', '.join(known)}.")
+        path = known[str(path)]
+    try:
+        return parse_policy(_toml(path))
+    except PolicyError as error:
+        raise WrongUse(f"The policy {path} has mistakes:\n{error}") from None
 
 
 def _toml(path: Path) -> dict[str, Any]:

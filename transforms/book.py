@@ -34,6 +34,33 @@ class Book:
     """What the next night needs of accounts that nothing touches: see `transforms/carry.py`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Working:
+    """What the book is made of, before it is put into tables."""
+
+    accounts: pl.DataFrame
+    """The version of each account valid on the last day."""
+    account_versions: pl.DataFrame
+    resolved: references.Resolved
+    settlement: settle.Settlement
+    items: pl.DataFrame
+    """Every item with paid_cents and settled_date."""
+    loans: LoanBook
+
+
+def work(facts: dict[str, pl.DataFrame], policy: Policy, last_day: date) -> Working:
+    """Works through all accounts that occur in the facts; arguments as of `keep`."""
+    account_versions = versions.spans(facts["accounts"].lazy(), _ACCOUNTS).collect()
+    accounts = standing.account_at(account_versions, pl.lit(last_day))
+    allocation = policy.product_frame(accounts["product_code"].to_list()).select("product_code", "allocation")
+    resolved = references.resolve(facts, accounts.join(allocation, on="product_code", how="left"))
+    settlement = settle.settle(ledger.build(resolved, accounts, policy))
+    by_account = accounts.select("source", "account_id", "account_no", "currency")
+    items = _covered_items(settlement, by_account, last_day)
+    loans = loan_book.keep(settlement, items, resolved.events, policy, last_day)
+    return Working(accounts, account_versions, resolved, settlement, items, loans)
+
+
 def keep(facts: dict[str, pl.DataFrame], policy: Policy, last_day: date) -> Book:
     """The book at the end of `last_day` of all accounts that occur in the facts.
 
@@ -43,15 +70,15 @@ def keep(facts: dict[str, pl.DataFrame], policy: Policy, last_day: date) -> Book
         policy: the rules.
         last_day: the as-of date.
     """
-    account_versions = versions.spans(facts["accounts"].lazy(), _ACCOUNTS).collect()
-    accounts = standing.account_at(account_versions, pl.lit(last_day))
-    allocation = policy.product_frame(accounts["product_code"].to_list()).select("product_code", "allocation")
-    resolved = references.resolve(facts, accounts.join(allocation, on="product_code", how="left"))
-    entries = ledger.build(resolved, accounts, policy)
-    settlement = settle.settle(entries)
+    return book(work(facts, policy, last_day), policy, last_day)
+
+
+def book(working: Working, policy: Policy, last_day: date) -> Book:
+    """The tables, waiting rows and state of what was worked through."""
+    accounts, account_versions, resolved = working.accounts, working.account_versions, working.resolved
+    settlement, items, loans = working.settlement, working.items, working.loans
+    entries = settlement.ledger
     by_account = accounts.select("source", "account_id", "account_no", "currency")
-    items = _covered_items(settlement, by_account, last_day)
-    loans = loan_book.keep(settlement, items, resolved.events, policy, last_day)
     tables = {
         "core.accounts": accounts,
         "core.loans": _loans(entries, accounts),

@@ -32,8 +32,8 @@ class Ledger:
     """One row per instalment or chargeback, in ITEM_ORDER: item_no, unit_no, scope_no, due_date, due_cents and its
     parts, exists_from, exists_to (first day without the item; null: stays), is_chargeback and its keys."""
     credits: pl.DataFrame
-    """One row per credit that is not void: scope_no, unit_no (of the loan it names; null: none), paid_date,
-    amount_cents, kind."""
+    """One row per credit that is not void: scope_no, unit_no (of the loan it names; null: none), repayment_id,
+    paid_date, amount_cents, kind."""
 
 
 def build(resolved: Resolved, accounts: pl.DataFrame, policy: Policy) -> Ledger:
@@ -167,6 +167,6 @@ def _credits(repayments: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
         rows.join(loans, on=["source", "account_id", "loan_id"], how="left")
         .join(pots, on=["source", "account_id"], how="left")
         .with_columns(scope_no=pl.coalesce("pot", "loan_scope"))
-        .select("scope_no", "unit_no", "paid_date", "amount_cents", "kind")
-        .sort("scope_no", "paid_date")
+        .select("scope_no", "unit_no", "repayment_id", "paid_date", "amount_cents", "kind")
+        .sort("scope_no", "paid_date", "repayment_id")
     )

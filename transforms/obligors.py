@@ -8,7 +8,7 @@ import polars as pl
 
 from transforms.charge_offs import is_charged_off
 from transforms.five_tier import NON_PERFORMING
-from transforms.policy import Policy
+from transforms.policy import FiveTierPolicy, Policy
 from transforms.standing import bucket, bucket_no
 from transforms.tables import ALL, TABLES
 
@@ -82,11 +82,16 @@ def _by_obligor(policy: Policy) -> pl.Expr:
     return spreads & pl.col("default_since").is_null() & ~is_charged_off() & ~pl.col("is_settled")
 
 
+def class_by_days(rules: FiveTierPolicy) -> pl.Expr:
+    """The five-tier class that `dpd` alone gives: 1 to 5."""
+    return 1 + pl.sum_horizontal((pl.col("dpd") > edge).cast(pl.Int32) for edge in rules.upper_days)
+
+
 def _classes(loans: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
     """With five_tier, ifrs9_stage and credit_status."""
     rules = policy.five_tier
     in_default = pl.col("default_since").is_not_null() | pl.col("is_obligor_default")
-    by_days = 1 + pl.sum_horizontal((pl.col("dpd") > edge).cast(pl.Int32) for edge in rules.upper_days)
+    by_days = class_by_days(rules)
     by_default = pl.when(in_default & pl.lit(rules.follows_status)).then(NON_PERFORMING).otherwise(1)
     is_significant = (pl.col("dpd") > policy.loss.significant_days) | pl.col("is_observed")
     status = (

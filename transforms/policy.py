@@ -21,7 +21,7 @@ class PolicyError(ValueError):
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 class ProductPolicy(_Frozen):
@@ -66,6 +66,7 @@ class DefaultPolicy(_Frozen):
     restructured_probation_days: Annotated[int, Field(ge=0)] = 365
     """The same for a restructured loan, which must also meet instalments on time."""
     instalments_on_time: Annotated[int, Field(ge=1)] = 2
+    """So many of them, due since nothing was past due."""
 
 
 class FiveTierPolicy(_Frozen):
@@ -78,6 +79,7 @@ class FiveTierPolicy(_Frozen):
     upgrade_months: Annotated[int, Field(ge=0)] = 6
     """Months without anything past due before a class of 3 or worse may improve."""
     instalments_on_time: Annotated[int, Field(ge=1)] = 2
+    """So many instalments must be met on time as well, before it improves or observation ends."""
     observation_days: Annotated[int, Field(ge=0)] = 365
     """Days for which a restructured loan is observed, from its new plan's first due date."""
 
@@ -113,8 +115,11 @@ class Policy(_Frozen):
     """One versioned set of rules; everything published carries its version."""
 
     version: Annotated[str, Field(min_length=1)]
+    """Stands on every row; a changed policy needs another one."""
     title: str = ""
+    """What the policy is, for people."""
     time_zone: str = "Asia/Shanghai"
+    """Its yesterday is the day that a night describes unless told otherwise."""
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "CNY"
     """Currency of accounts whose feed does not say."""
     currencies: tuple[str, ...] = ("CNY", "INR", "USD", "EUR", "GBP", "HKD", "SGD")
@@ -126,8 +131,9 @@ class Policy(_Frozen):
     require_control: bool = False
     """Refuse files that come without a control file."""
     refused_rows_limit: Annotated[int, Field(ge=0)] = 20
+    """A file with more refused rows than the larger of this number ..."""
     refused_rows_share: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """A file with more refused rows than the larger of limit and share is refused whole."""
+    """... and this share of its rows is refused whole."""
     volume_factor: Annotated[float, Field(gt=1)] = 3.0
     """A file this many times larger or smaller than the median of earlier ones is reported."""
     bucket_upper_days: tuple[int, ...] = (0, 30, 60, 90, 120, 150, 180)
@@ -135,9 +141,13 @@ class Policy(_Frozen):
     contagion: Literal["loan", "account", "person"] = "loan"
     """How far a default reaches: the loan alone, all loans of its account, or all loans of the person."""
     default: DefaultPolicy = DefaultPolicy()
+    """When a loan is in default, and when it is cured."""
     five_tier: FiveTierPolicy = FiveTierPolicy()
+    """Five-tier class."""
     loss: LossPolicy = LossPolicy()
+    """Expected credit loss and early warning."""
     products: dict[str, ProductPolicy] = {}
+    """Rules by product code; `default` is for all that are not named."""
 
     @field_validator("currencies", "bucket_upper_days", mode="before")
     @classmethod

@@ -102,19 +102,31 @@ def _outside(field: Field) -> str:
     return f"CAST({field.inside} AS {field.duckdb_type}) AS {field.name}"
 
 
-def read(connection: duckdb.DuckDBPyConnection, table: str, of: pl.DataFrame | None = None) -> pl.DataFrame:
-    """The rows of a published table with inside names and types; only those of the accounts in `of`, when given."""
+def read(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    of: pl.DataFrame | None = None,
+    by: Sequence[str] = ("source", "account_id"),
+) -> pl.DataFrame:
+    """The rows of a published table with inside names and types.
+
+    Args:
+        connection: to the file.
+        table: its name.
+        of: only the rows whose key stands here.
+        by: the columns of that key.
+    """
     columns = ", ".join(
         f"CAST(t.{field.name} * 100 AS BIGINT) AS {field.inside}" if field.kind is Kind.AMOUNT else f"t.{field.name}"
         for field in TABLES[table].fields
     )
     query = f"SELECT {columns} FROM {table} t"
     if of is not None:
-        connection.register("wanted_accounts", of.select("source", "account_id").to_arrow())
-        query += " SEMI JOIN wanted_accounts w ON t.source = w.source AND t.account_id = w.account_id"
+        connection.register("wanted_rows", of.select(list(by)).to_arrow())
+        query += " SEMI JOIN wanted_rows w ON " + " AND ".join(f"t.{name} = w.{name}" for name in by)
     rows = pl.from_arrow(connection.sql(query).to_arrow_table())
     if of is not None:
-        connection.unregister("wanted_accounts")
+        connection.unregister("wanted_rows")
     if not isinstance(rows, pl.DataFrame):
         raise TypeError(f"{table} came back as {type(rows).__name__}")
     return rows.cast(TABLES[table].schema)  # type: ignore[arg-type]
