@@ -200,7 +200,7 @@ def _scope(question: Question, knowledge: Knowledge, source: str | None = None) 
     sources = found["source"].unique().sort().to_list()
     if not sources:
         where = f" in source {source}" if source else ""
-        raise WrongUse(f"No {question.kind} {question.name} was known{where} on {_day_of(question, knowledge)}.")
+        raise WrongUse(f"No {question.kind} {question.name}{where} was known on {_day_of(question, knowledge)}.")
     if len(sources) > 1:
         raise WrongUse(
             f"{question.kind.capitalize()} {question.name} is known in the sources {', '.join(sources)}: "

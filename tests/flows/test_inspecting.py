@@ -53,7 +53,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Said:
     """The demo's three nights with few accounts: corrections, deletions, a restructure, a late file and all."""
     bank = Bank(tmp_path_factory.mktemp("demo"))
     nights = {}
-    with mock.patch.object(demo, "DEMO_BOOK", replace(demo.DEMO_BOOK, accounts=20)):
+    with mock.patch.object(demo, "DEMO_BOOK", replace(demo.DEMO_BOOK, accounts=15)):
         for night in demo.DEMO_NIGHTS:
             demo.write_demo(bank.landing, [night])
             bank.night(night.isoformat())
@@ -74,7 +74,7 @@ def assert_same(found: pl.DataFrame, expected: pl.DataFrame) -> None:
 @pytest.mark.parametrize("night", demo.DEMO_NIGHTS)
 def test_as_known_then_is_what_was_published_then(said: Said, night: date) -> None:
     then = said.nights[night]
-    assert then["status.account_status"].height >= 20
+    assert then["status.account_status"].height >= 15
     for name in then["status.account_status"]["account_id"]:
         answer = ask(said.bank, "account", name, night, night)
         assert answer.is_published == (night == LAST)

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.slow.deliveries import Delivery, Message, pack
@@ -17,6 +17,8 @@ from transforms.allocation import allocations
 from transforms.explain import Explanation
 from transforms.policy import Policy
 
+SOME = settings(max_examples=settings().max_examples // 3)
+"""A ledger is explained by steps that have properties of their own; these examples take longer than most."""
 THREE = (
     account(),
     installment(1, "2026-02-01", 100, interest=5),
@@ -222,6 +224,7 @@ def test_months_carry_the_letters_of_the_strings() -> None:
     ]
 
 
+@SOME
 @given(policies(), histories(), st.data())
 def test_the_credits_of_an_item_add_up_to_what_covers_it(
     policy: Policy, deliveries: list[Delivery], data: st.DataObject
@@ -247,6 +250,7 @@ def test_the_credits_of_an_item_add_up_to_what_covers_it(
     assert used.join(given, on=["scope_no", "repayment_id"]).height == used.height
 
 
+@SOME
 @given(policies(), histories(), st.data())
 def test_any_loan_can_be_explained_and_its_ledger_adds_up(
     policy: Policy, deliveries: list[Delivery], data: st.DataObject
