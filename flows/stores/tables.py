@@ -102,13 +102,26 @@ def _outside(field: Field) -> str:
     return f"CAST({field.inside} AS {field.duckdb_type}) AS {field.name}"
 
 
-def read(connection: duckdb.DuckDBPyConnection, table: str, of: pl.DataFrame | None = None) -> pl.DataFrame:
-    """The rows of a published table with inside names and types; only those of the accounts in `of`, when given."""
-    columns = ", ".join(
+def read(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    of: pl.DataFrame | None = None,
+    columns: Sequence[str] | None = None,
+) -> pl.DataFrame:
+    """The rows of a published table with inside names and types.
+
+    Args:
+        connection: the open warehouse.
+        table: the table.
+        of: source, account_id of the accounts whose rows are wanted; None: all rows.
+        columns: the columns wanted, by their names outside; None: all.
+    """
+    fields = [field for field in TABLES[table].fields if columns is None or field.name in columns]
+    wanted = ", ".join(
         f"CAST(t.{field.name} * 100 AS BIGINT) AS {field.inside}" if field.kind is Kind.AMOUNT else f"t.{field.name}"
-        for field in TABLES[table].fields
+        for field in fields
     )
-    query = f"SELECT {columns} FROM {table} t"
+    query = f"SELECT {wanted} FROM {table} t"
     if of is not None:
         connection.register("wanted_accounts", of.select("source", "account_id").to_arrow())
         query += " SEMI JOIN wanted_accounts w ON t.source = w.source AND t.account_id = w.account_id"
@@ -117,4 +130,4 @@ def read(connection: duckdb.DuckDBPyConnection, table: str, of: pl.DataFrame | N
         connection.unregister("wanted_accounts")
     if not isinstance(rows, pl.DataFrame):
         raise TypeError(f"{table} came back as {type(rows).__name__}")
-    return rows.cast(TABLES[table].schema)  # type: ignore[arg-type]
+    return rows.cast({field.inside: field.polars_type for field in fields})

@@ -6,38 +6,26 @@ from datetime import date
 
 import polars as pl
 
-from transforms.aggregates.slices import CELL, LOAN, one_at_a_time, sliced
-from transforms.months import last_month_end, month_number
+from transforms.aggregates.slices import CELL, LOAN, one_at_a_time
+from transforms.months import last_month_end, month_end, month_number
 
 NEW, PAID_OFF, CHARGED_OFF = "new", "paid_off", "charged_off"
+MOVE = ("month_end", "from_state", "to_state")
 _SUMS = ("loan_count", "amount_cents")
 
 
-def transitions(
-    loan_status: pl.LazyFrame,
-    account_status: pl.LazyFrame,
-    loans: pl.LazyFrame,
-    history: pl.LazyFrame,
-    last_day: date,
-) -> pl.DataFrame:
+def transitions(loans: pl.LazyFrame, history: pl.LazyFrame, last_day: date) -> pl.DataFrame:
     """One row per CELL, month-end, from_state and to_state: loan_count, amount_cents.
 
     Months without a row behind a loan's start are paid off; loans that are paid off at both ends are counted as the
     rest of those that had started.
 
     Args:
-        loan_status: status.loan_status.
-        account_status: status.account_status.
-        loans: core.loans.
+        loans: `slices.started`.
         history: status.loan_history.
         last_day: the as-of date.
     """
-    started = (
-        sliced(loan_status.select(*LOAN, "account_id"), account_status)
-        .join(loans.select(*LOAN, "origination_date"), on=LOAN)
-        .select(*LOAN, *CELL, start_no=month_number(pl.col("origination_date")))
-        .with_row_index("loan_no")
-    )
+    started = loans.select(*LOAN, *CELL, start_no=month_number(pl.col("origination_date"))).with_row_index("loan_no")
     state = (
         pl.when("is_charged_off")
         .then(pl.lit(CHARGED_OFF))
@@ -77,10 +65,7 @@ def transitions(
         pl.concat([told.select(*key, *_SUMS), silent.select(*key, *_SUMS)])
         .group_by(key)
         .agg(pl.col(_SUMS).sum())
-        .with_columns(month_end=pl.date(pl.col("month_no") // 12, 1, 1))
-        .with_columns(
-            month_end=pl.date((pl.col("month_no") - 1) // 12, (pl.col("month_no") - 1) % 12 + 1, 1).dt.month_end()
-        )
+        .with_columns(month_end=month_end(pl.col("month_no")))
         .drop("month_no")
     )
 
@@ -114,7 +99,7 @@ def roll_rate(moves: pl.DataFrame) -> pl.DataFrame:
     Args:
         moves: `transitions`.
     """
-    rows = one_at_a_time(moves.lazy(), ["month_end", "from_state", "to_state"], _SUMS).collect()
+    rows = one_at_a_time(moves.lazy(), MOVE).collect()
     within = [*CELL, "month_end", "from_state"]
     count, amount = (pl.col(name).sum().over(within) for name in _SUMS)
     return rows.with_columns(
