@@ -11,7 +11,7 @@ from flows.run import Run
 from flows.stores.tables import Writer, read
 from transforms.aggregates.all_risk import COLUMNS, SERIES, SOURCES, Published, risk
 
-PART_ACCOUNTS = 131_072
+PART_ACCOUNTS = 65_536
 """Accounts whose rows are held at once; bounds memory."""
 
 

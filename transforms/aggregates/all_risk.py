@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
+import polars.selectors as cs
 
 from transforms.aggregates.collection import collection, collection_cells, recoveries
 from transforms.aggregates.concentration import concentration, owed_by_person
@@ -137,8 +138,9 @@ def cells(said: Published, last_day: date) -> dict[str, pl.DataFrame]:
         "owed": owed_by_person(loans, said.customers),
         "collection": collection_cells(loans, said.installments, said.defaults, came_back, last_day),
     }
-    told = {name: rows.collect() for name, rows in frames.items()}
-    return {**told, "moves": transitions(loans, said.history, last_day)}
+    told = {name: rows.cast({cs.categorical(): pl.String}).collect() for name, rows in frames.items()}
+    moves = transitions(loans, said.history, last_day).cast({cs.categorical(): pl.String})
+    return {**told, "moves": moves}
 
 
 def risk(parts: Iterable[Published], policy: Policy, last_day: date) -> dict[str, pl.DataFrame]:

@@ -8,9 +8,13 @@ import polars as pl
 
 from transforms.aggregates.slices import CELL, LOAN, one_at_a_time
 from transforms.months import last_month_end, month_end, month_number
+from transforms.tables import BUCKETS
 
 NEW, PAID_OFF, CHARGED_OFF = "new", "paid_off", "charged_off"
 MOVE = ("month_end", "from_state", "to_state")
+_STATE = pl.Enum([NEW, *BUCKETS, CHARGED_OFF, PAID_OFF])
+_MOST_MONTHS = 12 * 10_000
+"""More than any month's number."""
 _SUMS = ("loan_count", "amount_cents")
 
 
@@ -28,23 +32,27 @@ def transitions(loans: pl.LazyFrame, history: pl.LazyFrame, last_day: date) -> p
     started = loans.select(*LOAN, *CELL, start_no=month_number(pl.col("origination_date"))).with_row_index("loan_no")
     state = (
         pl.when("is_charged_off")
-        .then(pl.lit(CHARGED_OFF))
+        .then(pl.lit(CHARGED_OFF, _STATE))
         .when("is_settled")
-        .then(pl.lit(PAID_OFF))
-        .otherwise("bucket")
+        .then(pl.lit(PAID_OFF, _STATE))
+        .otherwise(pl.col("bucket").cast(_STATE))
     )
+    # one number tells loan and month: a single key sorts fastest, and of neighbours in it one follows the other
+    moment = pl.col("loan_no").cast(pl.Int64) * _MOST_MONTHS + pl.col("month_no")
     rows = (
-        history.select(*LOAN, "month_end", "outstanding_principal_cents", state=state)
+        history.select(*LOAN, "outstanding_principal_cents", state=state, month_no=month_number(pl.col("month_end")))
         .join(started, on=LOAN)
-        .with_columns(month_no=month_number(pl.col("month_end")))
-        .sort("loan_no", "month_no")
+        .select("outstanding_principal_cents", "state", "month_no", "start_no", *CELL, moment=moment)
+        .sort("moment")
     )
-    follows = (pl.col("month_no").shift(1) == pl.col("month_no") - 1) & (
-        pl.col("loan_no").shift(1) == pl.col("loan_no")
-    )
+    follows = pl.col("moment").shift(1) == pl.col("moment") - 1
     is_new = pl.col("start_no") == pl.col("month_no")
     from_state = (
-        pl.when(is_new).then(pl.lit(NEW)).when(follows).then(pl.col("state").shift(1)).otherwise(pl.lit(PAID_OFF))
+        pl.when(is_new)
+        .then(pl.lit(NEW, _STATE))
+        .when(follows)
+        .then(pl.col("state").shift(1))
+        .otherwise(pl.lit(PAID_OFF, _STATE))
     )
     amount = (
         pl.when(is_new)
@@ -58,6 +66,7 @@ def transitions(loans: pl.LazyFrame, history: pl.LazyFrame, last_day: date) -> p
         rows.with_columns(from_state=from_state, to_state="state", amount_cents=amount)
         .group_by(key)
         .agg(loan_count=pl.len().cast(pl.Int64), amount_cents=pl.col("amount_cents").sum())
+        .cast({"from_state": pl.String, "to_state": pl.String})
         .collect()
     )
     silent = _silent(started.group_by(*CELL, "start_no").len().collect(), told, last_month_end(last_day))

@@ -40,7 +40,8 @@ def started(loan_status: pl.LazyFrame, account_status: pl.LazyFrame, loans: pl.L
 
 def placed(account_status: pl.LazyFrame) -> pl.LazyFrame:
     """The accounts, each with a region."""
-    return account_status.with_columns(pl.col("region_code").fill_null(UNKNOWN))
+    cells = account_status.with_columns(pl.col("region_code").fill_null(UNKNOWN))
+    return cells.cast(dict.fromkeys(CELL, pl.Categorical()))
 
 
 def in_book(loans: pl.LazyFrame) -> pl.LazyFrame:
@@ -65,7 +66,7 @@ def one_at_a_time(cells: pl.LazyFrame, by: Iterable[str]) -> pl.LazyFrame:
 
 def added(parts: Iterable[pl.DataFrame], key: Collection[str]) -> pl.DataFrame:
     """The rows of all parts together, one per key; every other column is a sum."""
-    rows = pl.concat(parts)
+    rows = pl.concat(parts, how="diagonal")  # a plan may give the same columns in another order
     return rows.group_by(key).agg(pl.exclude(key).sum())
 
 
