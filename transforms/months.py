@@ -26,6 +26,11 @@ def month_number(day: pl.Expr) -> pl.Expr:
     return day.dt.year() * 12 + day.dt.month().cast(pl.Int32)
 
 
+def month_end(number: pl.Expr) -> pl.Expr:
+    """Last day of the month of that number."""
+    return pl.date((number - 1) // 12, (number - 1) % 12 + 1, 1).dt.month_end()
+
+
 def next_month_end(last_day: date) -> date:
     """The first month-end after the day."""
     following = last_day + timedelta(days=1)

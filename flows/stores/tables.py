@@ -107,6 +107,7 @@ def read(
     table: str,
     of: pl.DataFrame | None = None,
     by: Sequence[str] = ("source", "account_id"),
+    columns: Sequence[str] | None = None,
 ) -> pl.DataFrame:
     """The rows of a published table with inside names and types.
 
@@ -115,12 +116,14 @@ def read(
         table: its name.
         of: only the rows whose key stands here.
         by: the columns of that key.
+        columns: the columns wanted, by their names outside; None: all.
     """
-    columns = ", ".join(
+    fields = [field for field in TABLES[table].fields if columns is None or field.name in columns]
+    wanted = ", ".join(
         f"CAST(t.{field.name} * 100 AS BIGINT) AS {field.inside}" if field.kind is Kind.AMOUNT else f"t.{field.name}"
-        for field in TABLES[table].fields
+        for field in fields
     )
-    query = f"SELECT {columns} FROM {table} t"
+    query = f"SELECT {wanted} FROM {table} t"
     if of is not None:
         connection.register("wanted_rows", of.select(list(by)).to_arrow())
         query += " SEMI JOIN wanted_rows w ON " + " AND ".join(f"t.{name} = w.{name}" for name in by)
@@ -129,4 +132,4 @@ def read(
         connection.unregister("wanted_rows")
     if not isinstance(rows, pl.DataFrame):
         raise TypeError(f"{table} came back as {type(rows).__name__}")
-    return rows.cast(TABLES[table].schema)  # type: ignore[arg-type]
+    return rows.cast({field.inside: field.polars_type for field in fields})

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -236,8 +237,14 @@ def answer(root: Path, sql: str, output_format: str, output: Path | None) -> Non
                 asked.show(max_rows=200, max_width=shutil.get_terminal_size((160, 24)).columns)
                 return
             options = {"csv": "FORMAT csv, HEADER", "json": "FORMAT json, ARRAY", "parquet": "FORMAT parquet"}
-            target = str(output) if output else "/dev/stdout"
-            connection.execute(f"COPY ({sql.strip().rstrip(';')}) TO '{quoted(target)}' ({options[output_format]})")
+            with tempfile.TemporaryDirectory() as folder:
+                target = output or Path(folder) / "answer"
+                copied = f"COPY ({sql.strip().rstrip(';')}) TO '{quoted(str(target))}' ({options[output_format]})"
+                connection.execute(copied)
+                if output is None:
+                    # through our own stdout: opening /dev/stdout anew would write over what stands in a file already
+                    with target.open("rb") as answered:
+                        shutil.copyfileobj(answered, sys.stdout.buffer)
         except duckdb.Error as error:
             raise WrongUse(f"The query cannot be answered: {error}") from None
 

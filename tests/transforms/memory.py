@@ -189,7 +189,7 @@ class Memory:
 
     def _risk(self, as_of: date) -> None:
         said = Published(**{part: self.tables[table].lazy() for part, table in SOURCES.items()})
-        self.tables |= risk(said, self.policy, as_of)
+        self.tables |= risk([said], self.policy, as_of)
 
 
 def _of(rows: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:

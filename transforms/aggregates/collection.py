@@ -6,53 +6,60 @@ from datetime import date
 
 import polars as pl
 
-from transforms.aggregates.slices import CELL, LOAN, one_at_a_time, rate, sliced
+from transforms.aggregates.slices import CELL, LOAN, one_at_a_time, rate
 from transforms.feeds import CASH_KINDS
-from transforms.months import last_month_end, month_number
+from transforms.months import last_month_end, month_end, month_number
 
 _FLOWS = ("due_cents", "collected_cents", "default_count", "cured_count", "redefault_count")
+_DEFAULT = ("default_since", "default_ends_on", "is_over")
 _STOCKS = ("charged_off_cents", "recovered_cents")
 
 
-def recoveries(repayments: pl.LazyFrame, loan_status: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per cash credit that names a loan charged off by then: source, loan_id, paid_date, amount_cents."""
-    charged_off = loan_status.drop_nulls("charged_off_on").select(*LOAN, "charged_off_on", "as_of")
+def recoveries(repayments: pl.LazyFrame, loans: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per cash credit that names a loan charged off by then: CELL, origination_date, paid_date, amount_cents.
+
+    Args:
+        repayments: core.repayments.
+        loans: `slices.started`.
+    """
+    charged_off = loans.drop_nulls("charged_off_on").select(*LOAN, *CELL, "origination_date", "charged_off_on", "as_of")
     return (
-        repayments.filter(pl.col("kind").is_in(CASH_KINDS) & ~pl.col("is_void"))
+        repayments.select(*LOAN, "kind", "is_void", "paid_date", "amount_cents")
+        .filter(pl.col("kind").is_in(CASH_KINDS) & ~pl.col("is_void"))
         .join(charged_off, on=LOAN)
         .filter((pl.col("paid_date") >= pl.col("charged_off_on")) & (pl.col("paid_date") <= pl.col("as_of")))
-        .select(*LOAN, "paid_date", "amount_cents")
+        .select(*CELL, "origination_date", "paid_date", "amount_cents")
     )
 
 
-def collection(
-    loan_status: pl.LazyFrame,
-    account_status: pl.LazyFrame,
+def collection_cells(
+    loans: pl.LazyFrame,
     installments: pl.LazyFrame,
     defaults: pl.LazyFrame,
     came_back: pl.LazyFrame,
     last_day: date,
 ) -> pl.LazyFrame:
-    """One row per slice and month-end: risk.collection but for as_of and policy_version.
+    """One row per CELL and month-end, from its first on: what is counted and added up.
 
     Args:
-        loan_status: status.loan_status.
-        account_status: status.account_status.
+        loans: `slices.started`.
         installments: core.installments.
         defaults: status.loan_defaults.
         came_back: `recoveries`.
         last_day: the as-of date.
     """
     last_end = last_month_end(last_day)
-    cells = sliced(loan_status.select(*LOAN, "account_id"), account_status).select(*LOAN, *CELL)
-    status = loan_status.select(*LOAN, "charged_off_on", "charged_off_cents").drop_nulls("charged_off_on")
-    written_off = status.join(cells, on=LOAN).select(
+    cells = loans.select(*LOAN, *CELL)
+    written_off = loans.drop_nulls("charged_off_on").select(
         *CELL, "charged_off_cents", month_no=month_number(pl.col("charged_off_on"))
     )
-    recovered = came_back.join(cells, on=LOAN).select(
-        *CELL, recovered_cents="amount_cents", month_no=month_number(pl.col("paid_date"))
-    )
-    parts = [_due(installments, cells), _running(defaults.join(cells, on=LOAN), last_day), written_off, recovered]
+    recovered = came_back.select(*CELL, recovered_cents="amount_cents", month_no=month_number(pl.col("paid_date")))
+    parts = [
+        _due(installments, cells),
+        _running(defaults.select(*LOAN, *_DEFAULT).join(cells, on=LOAN), last_day),
+        written_off,
+        recovered,
+    ]
     sums = [*_FLOWS, *_STOCKS]
     last = last_end.year * 12 + last_end.month
     told = (
@@ -67,16 +74,23 @@ def collection(
         .agg(month_no=pl.int_ranges(pl.col("month_no").min(), last + 1, dtype=pl.Int32).first())
         .explode("month_no")
     )
-    months = (
+    return (
         grid.join(told, on=[*CELL, "month_no"], how="left")
         .with_columns(pl.col(sums).fill_null(0))
         .sort("month_no")
         .with_columns(pl.col(_STOCKS).cum_sum().over(CELL))
-        .with_columns(
-            month_end=pl.date((pl.col("month_no") - 1) // 12, (pl.col("month_no") - 1) % 12 + 1, 1).dt.month_end()
-        )
+        .with_columns(month_end=month_end(pl.col("month_no")))
+        .drop("month_no")
     )
-    return one_at_a_time(months, ["month_end"], sums).with_columns(
+
+
+def collection(cells: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per slice and month-end: risk.collection but for as_of and policy_version.
+
+    Args:
+        cells: `collection_cells`.
+    """
+    return one_at_a_time(cells, ["month_end"]).with_columns(
         collection_rate=rate("collected_cents", "due_cents"),
         cure_rate=rate("cured_count", "default_count"),
         redefault_rate=rate("redefault_count", "cured_count"),
@@ -90,6 +104,7 @@ def _due(installments: pl.LazyFrame, cells: pl.LazyFrame) -> pl.LazyFrame:
     in_force = (pl.col("plan_date") <= end).fill_null(value=True) & (pl.col("replaced_on") > end).fill_null(value=True)
     return (
         installments.filter(in_force)
+        .select(*LOAN, "due_date", "due_cents", "settled_date")
         .join(cells, on=LOAN)
         .select(
             *CELL,

@@ -4,36 +4,37 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.aggregates.slices import CELL, SLICES, in_book, sliced
+from transforms.aggregates.slices import CELL, SLICES, in_book
 from transforms.tables import ALL
 
 TOP = 10
 _PRINCIPAL = "outstanding_principal_cents"
 
 
-def concentration(loan_status: pl.LazyFrame, account_status: pl.LazyFrame, customers: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per slice and dimension: risk.concentration but for as_of and policy_version.
+def owed_by_person(loans: pl.LazyFrame, customers: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per CELL and person: outstanding principal of loans in the book.
 
     Args:
-        loan_status: status.loan_status.
-        account_status: status.account_status.
+        loans: `slices.started`.
         customers: core.customers; tells which customers are one person.
     """
     persons = customers.select("source", "customer_id", "person_id")
-    whose = account_status.join(persons, on=["source", "customer_id"], how="left").select(
-        "source",
-        "account_id",
-        customer=pl.coalesce(
-            pl.lit("\x1e") + pl.col("person_id"), pl.concat_str("source", "customer_id", separator="\x1f")
-        ),
-    )
-    owed = (
-        sliced(in_book(loan_status), account_status)
+    own = pl.concat_str("source", "customer_id", separator="\x1f")
+    return (
+        in_book(loans)
         .filter(pl.col(_PRINCIPAL) > 0)
-        .join(whose, on=["source", "account_id"])
-        .group_by(*CELL, "customer")
+        .join(persons, on=["source", "customer_id"], how="left")
+        .group_by(*CELL, customer=pl.coalesce(pl.lit("\x1e") + pl.col("person_id"), own))
         .agg(pl.col(_PRINCIPAL).sum())
     )
+
+
+def concentration(owed: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per slice and dimension: risk.concentration but for as_of and policy_version.
+
+    Args:
+        owed: `owed_by_person`.
+    """
     persons_in = [_spread(_only(owed, kept), "customer", "customer") for kept in (None, *SLICES)]
     others = [
         _spread(_only(owed.with_columns(entity=name), None), "entity", name.rpartition("_")[0]) for name in SLICES

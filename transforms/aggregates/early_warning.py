@@ -11,6 +11,7 @@ from transforms.tables import BUCKETS
 
 WATCHED = BUCKETS[:4]
 MONTHS, LEAST_MONTHS = 12, 3
+_NOISE = 1e-12
 
 
 def early_warning(rolls: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -32,11 +33,12 @@ def early_warning(rolls: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         .sort("month_end")
     )
     last = pl.lit(rolls["month_end"].max(), pl.Date)
+    oldest = last.dt.offset_by(f"-{MONTHS}mo").dt.month_end()
     now = monthly.filter(pl.col("month_end") == last).select(*key, "month_end", roll_forward_rate="rate")
     earlier = (
-        monthly.filter(pl.col("month_end") < last)
+        monthly.filter(pl.col("month_end").is_between(oldest, last, closed="left"))
         .group_by(key, maintain_order=True)
-        .agg(pl.col("rate").tail(MONTHS))
+        .agg("rate")
         .with_columns(
             mean_rate=pl.col("rate").list.mean(),
             spread_rate=pl.col("rate").list.std(ddof=1),
@@ -45,7 +47,8 @@ def early_warning(rolls: pl.DataFrame, policy: Policy) -> pl.DataFrame:
         .drop("rate")
     )
     reach = pl.col("spread_rate") * policy.loss.warning_sigmas
-    is_over = pl.col("roll_forward_rate") > pl.col("upper_limit_rate")
+    # rates that are alike but for their last binary digits are no warning
+    is_over = pl.col("roll_forward_rate") - pl.col("upper_limit_rate") > _NOISE
     return (
         now.join(earlier, on=key, how="left")
         .with_columns(

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from transforms.aggregates.roll_rate import CHARGED_OFF, NEW, PAID_OFF
-from transforms.aggregates.slices import CELL, in_book, one_at_a_time, rate, sliced
+from transforms.aggregates.slices import CELL, in_book, one_at_a_time, rate
 from transforms.months import last_month_end, month_number
 from transforms.policy import Policy
 from transforms.tables import BUCKETS
@@ -18,26 +18,26 @@ _DEFAULT = STATES.index("default")
 _LIVING = 4
 _YEAR = 12
 _PERFORMING, _IN_DEFAULT = 1, 3
+_EXACT_DIGITS = 7
+"""Digits of a cent that are told; what lies behind them is the noise of binary fractions."""
 
 
-def expected_credit_loss(
-    loan_status: pl.LazyFrame, account_status: pl.LazyFrame, moves: pl.DataFrame, policy: Policy, last_day: date
-) -> pl.DataFrame:
-    """One row per slice, stage and stress factor: risk.expected_credit_loss but for as_of and policy_version.
+EXPOSED = ("ifrs9_stage", "state", "horizon", "exposure_cents")
+
+
+def exposures(loans: pl.LazyFrame, last_day: date) -> pl.LazyFrame:
+    """One row per CELL, stage, state, months that count and exposure: how many loans in the book are alike in them.
 
     Args:
-        loan_status: status.loan_status.
-        account_status: status.account_status.
-        moves: `roll_rate.transitions`.
-        policy: loss given default by product, months pooled, discount rate, stress factors.
+        loans: `slices.started`.
         last_day: the as-of date.
     """
     months_left = month_number(pl.col("last_due_date")) - (last_day.year * _YEAR + last_day.month)
     lifetime = months_left.fill_null(1).clip(1, None)
     is_performing = pl.col("ifrs9_stage") == _PERFORMING
     exposure = (pl.col("outstanding_principal_cents") + pl.col("past_due_charges_cents")).clip(0, None)
-    loans = (
-        sliced(in_book(loan_status), account_status)
+    return (
+        in_book(loans)
         .select(
             *CELL,
             "ifrs9_stage",
@@ -45,9 +45,21 @@ def expected_credit_loss(
             horizon=pl.when(is_performing).then(lifetime.clip(1, _YEAR)).otherwise(lifetime).cast(pl.Int32),
             exposure_cents=exposure,
         )
-        .collect()
+        .group_by(*CELL, *EXPOSED)
+        .agg(loan_count=pl.len().cast(pl.Int64))
     )
-    rules = policy.product_frame(loans["product_code"].to_list()).select("product_code", "loss_given_default")
+
+
+def expected_credit_loss(loans: pl.DataFrame, moves: pl.DataFrame, policy: Policy, last_day: date) -> pl.DataFrame:
+    """One row per slice, stage and stress factor: risk.expected_credit_loss but for as_of and policy_version.
+
+    Args:
+        loans: `exposures`.
+        moves: `roll_rate.transitions`.
+        policy: loss given default by product, months pooled, discount rate, stress factors.
+        last_day: the as-of date.
+    """
+    rules = policy.product_frame(loans["product_code"].unique()).select("product_code", "loss_given_default")
     chances = _chances(loans, pooled(moves, policy, last_day), policy)
     is_default = (pl.col("ifrs9_stage") == _IN_DEFAULT) | ~pl.col("state").is_in(STATES[:_LIVING])
     known = (
@@ -58,19 +70,18 @@ def expected_credit_loss(
     parts = []
     for factor in policy.loss.stress_factors:
         chance = (pl.col("chance") * factor).clip(0, 1)
-        loss = (chance * pl.col("loss_given_default") * pl.col("exposure_cents")).round(0, mode="half_to_even")
+        loss = chance * pl.col("loss_given_default") * pl.col("exposure_cents")
+        # what is half a cent by the numbers of the policy is so here too, whatever their binary digits
+        rounded = loss.round(_EXACT_DIGITS).round(0, mode="half_to_even").cast(pl.Int64)
         parts.append(
-            known.with_columns(expected_loss_cents=loss.cast(pl.Int64), stress_factor=pl.lit(factor))
-            .group_by(*CELL, "ifrs9_stage", "stress_factor")
-            .agg(
-                loan_count=pl.len().cast(pl.Int64),
-                exposure_cents=pl.col("exposure_cents").sum(),
-                expected_loss_cents=pl.col("expected_loss_cents").sum(),
+            known.group_by(*CELL, "ifrs9_stage", stress_factor=pl.lit(factor)).agg(
+                pl.col("loan_count").sum(),
+                exposure_cents=(pl.col("exposure_cents") * pl.col("loan_count")).sum(),
+                expected_loss_cents=(rounded * pl.col("loan_count")).sum(),
             )
         )
-    sums = ("loan_count", "exposure_cents", "expected_loss_cents")
     return (
-        one_at_a_time(pl.concat(parts).lazy(), ["ifrs9_stage", "stress_factor"], sums)
+        one_at_a_time(pl.concat(parts).lazy(), ["ifrs9_stage", "stress_factor"])
         .with_columns(coverage_rate=rate("expected_loss_cents", "exposure_cents"))
         .collect()
     )

@@ -7,28 +7,25 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.aggregates.slices import CELL, SLICES, in_book, of_accounts
+from transforms.aggregates.slices import CELL, SLICES, in_book, placed, rate
 from transforms.five_tier import NON_PERFORMING
 from transforms.tables import ALL
 
 _PAR_DAYS = {"par1": 0, "par30": 30, "par60": 60, "par90": 90}
+BUCKET = ("currency", "product_code", "bucket")
 
 
-def portfolio(loan_status: pl.LazyFrame, account_status: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per currency, lender, product and region, and for ALL of each; rates are null without principal.
+def portfolio_cells(loans: pl.LazyFrame, account_status: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per CELL: what is counted and added up in it, late and non-performing principal among it.
 
     Args:
-        loan_status: status.loan_status.
+        loans: `slices.started`.
         account_status: status.account_status.
     """
     principal = pl.col("outstanding_principal_cents")
-    cell = list(CELL)
-    slices = of_accounts(account_status)
-    loans = (
-        in_book(loan_status)
-        .drop("currency", "lender_id", "product_code")
-        .join(slices, on=["source", "account_id"])
-        .group_by(cell)
+    of_loans = (
+        in_book(loans)
+        .group_by(CELL)
         .agg(
             loan_count=pl.len().cast(pl.Int64),
             account_count=pl.struct("source", "account_id").n_unique().cast(pl.Int64),
@@ -38,49 +35,54 @@ def portfolio(loan_status: pl.LazyFrame, account_status: pl.LazyFrame) -> pl.Laz
             npl=principal.filter(pl.col("five_tier") >= NON_PERFORMING).sum(),
         )
     )
-    flagged = account_status.select("source", "account_id", "is_in_credit", "is_over_limit")
-    flags = (
-        slices.join(flagged, on=["source", "account_id"])
-        .group_by(cell)
+    of_accounts = (
+        placed(account_status)
+        .group_by(CELL)
         .agg(
             in_credit_count=pl.col("is_in_credit").sum().cast(pl.Int64),
             over_limit_count=pl.col("is_over_limit").sum().cast(pl.Int64),
         )
     )
-    sums = [name for name in (*loans.collect_schema(), *flags.collect_schema()) if name not in cell]
+    return of_accounts.join(of_loans, on=CELL, how="left").with_columns(pl.exclude(CELL).fill_null(0))
+
+
+def portfolio(cells: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per currency, lender, product and region, and for ALL of each; rates are null without principal.
+
+    Args:
+        cells: `portfolio_cells`.
+    """
     parts = (*_PAR_DAYS, "npl")
-    rates = {f"{name}_rate": pl.col(name) / pl.col("outstanding_principal_cents") for name in parts}
+    rates = {f"{name}_rate": rate(name, "outstanding_principal_cents") for name in parts}
     return (
-        _with_all(flags.join(loans, on=cell, how="left").with_columns(pl.col(sums).fill_null(0)), SLICES)
-        .group_by(cell)
-        .agg(pl.col(sums).sum())
-        .with_columns(
-            pl.when(pl.col("outstanding_principal_cents") > 0).then(rate).alias(name) for name, rate in rates.items()
-        )
-        .drop(parts)
-        .sort(cell)
+        _with_all(cells, SLICES).group_by(CELL).agg(pl.exclude(CELL).sum()).with_columns(**rates).drop(parts).sort(CELL)
     )
 
 
-def buckets(loan_status: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per currency, product (and ALL) and bucket that has loans."""
-    cell = ["currency", "product_code", "bucket"]
-    sums = ("loan_count", "outstanding_principal_cents", "past_due_cents")
+def bucket_cells(loans: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per currency, product and bucket that has loans.
+
+    Args:
+        loans: `slices.started`.
+    """
     return (
-        _with_all(
-            in_book(loan_status)
-            .group_by(cell)
-            .agg(
-                loan_count=pl.len().cast(pl.Int64),
-                outstanding_principal_cents=pl.col("outstanding_principal_cents").sum(),
-                past_due_cents=pl.col("past_due_cents").sum(),
-            ),
-            ("product_code",),
+        in_book(loans)
+        .group_by(BUCKET)
+        .agg(
+            loan_count=pl.len().cast(pl.Int64),
+            outstanding_principal_cents=pl.col("outstanding_principal_cents").sum(),
+            past_due_cents=pl.col("past_due_cents").sum(),
         )
-        .group_by(cell)
-        .agg(pl.col(sums).sum())
-        .sort(cell)
     )
+
+
+def buckets(cells: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per currency, product (and ALL) and bucket that has loans.
+
+    Args:
+        cells: `bucket_cells`.
+    """
+    return _with_all(cells, ("product_code",)).group_by(BUCKET).agg(pl.exclude(BUCKET).sum()).sort(BUCKET)
 
 
 def _with_all(cells: pl.LazyFrame, dimensions: tuple[str, ...]) -> pl.LazyFrame:

@@ -6,57 +6,53 @@ from datetime import date
 
 import polars as pl
 
-from transforms.aggregates.slices import CELL, LOAN, one_at_a_time, sliced
-from transforms.months import last_month_end, month_number
+from transforms.aggregates.slices import CELL, LOAN, one_at_a_time
+from transforms.months import last_month_end, month_end, month_number
+from transforms.tables import BUCKETS
 
 NEW, PAID_OFF, CHARGED_OFF = "new", "paid_off", "charged_off"
+MOVE = ("month_end", "from_state", "to_state")
+_STATE = pl.Enum([NEW, *BUCKETS, CHARGED_OFF, PAID_OFF])
+_MOST_MONTHS = 12 * 10_000
+"""More than any month's number."""
 _SUMS = ("loan_count", "amount_cents")
 
 
-def transitions(
-    loan_status: pl.LazyFrame,
-    account_status: pl.LazyFrame,
-    loans: pl.LazyFrame,
-    history: pl.LazyFrame,
-    last_day: date,
-) -> pl.DataFrame:
+def transitions(loans: pl.LazyFrame, history: pl.LazyFrame, last_day: date) -> pl.DataFrame:
     """One row per CELL, month-end, from_state and to_state: loan_count, amount_cents.
 
     Months without a row behind a loan's start are paid off; loans that are paid off at both ends are counted as the
     rest of those that had started.
 
     Args:
-        loan_status: status.loan_status.
-        account_status: status.account_status.
-        loans: core.loans.
+        loans: `slices.started`.
         history: status.loan_history.
         last_day: the as-of date.
     """
-    started = (
-        sliced(loan_status.select(*LOAN, "account_id"), account_status)
-        .join(loans.select(*LOAN, "origination_date"), on=LOAN)
-        .select(*LOAN, *CELL, start_no=month_number(pl.col("origination_date")))
-        .with_row_index("loan_no")
-    )
+    started = loans.select(*LOAN, *CELL, start_no=month_number(pl.col("origination_date"))).with_row_index("loan_no")
     state = (
         pl.when("is_charged_off")
-        .then(pl.lit(CHARGED_OFF))
+        .then(pl.lit(CHARGED_OFF, _STATE))
         .when("is_settled")
-        .then(pl.lit(PAID_OFF))
-        .otherwise("bucket")
+        .then(pl.lit(PAID_OFF, _STATE))
+        .otherwise(pl.col("bucket").cast(_STATE))
     )
+    # one number tells loan and month: a single key sorts fastest, and of neighbours in it one follows the other
+    moment = pl.col("loan_no").cast(pl.Int64) * _MOST_MONTHS + pl.col("month_no")
     rows = (
-        history.select(*LOAN, "month_end", "outstanding_principal_cents", state=state)
+        history.select(*LOAN, "outstanding_principal_cents", state=state, month_no=month_number(pl.col("month_end")))
         .join(started, on=LOAN)
-        .with_columns(month_no=month_number(pl.col("month_end")))
-        .sort("loan_no", "month_no")
+        .select("outstanding_principal_cents", "state", "month_no", "start_no", *CELL, moment=moment)
+        .sort("moment")
     )
-    follows = (pl.col("month_no").shift(1) == pl.col("month_no") - 1) & (
-        pl.col("loan_no").shift(1) == pl.col("loan_no")
-    )
+    follows = pl.col("moment").shift(1) == pl.col("moment") - 1
     is_new = pl.col("start_no") == pl.col("month_no")
     from_state = (
-        pl.when(is_new).then(pl.lit(NEW)).when(follows).then(pl.col("state").shift(1)).otherwise(pl.lit(PAID_OFF))
+        pl.when(is_new)
+        .then(pl.lit(NEW, _STATE))
+        .when(follows)
+        .then(pl.col("state").shift(1))
+        .otherwise(pl.lit(PAID_OFF, _STATE))
     )
     amount = (
         pl.when(is_new)
@@ -70,6 +66,7 @@ def transitions(
         rows.with_columns(from_state=from_state, to_state="state", amount_cents=amount)
         .group_by(key)
         .agg(loan_count=pl.len().cast(pl.Int64), amount_cents=pl.col("amount_cents").sum())
+        .cast({"from_state": pl.String, "to_state": pl.String})
         .collect()
     )
     silent = _silent(started.group_by(*CELL, "start_no").len().collect(), told, last_month_end(last_day))
@@ -77,10 +74,7 @@ def transitions(
         pl.concat([told.select(*key, *_SUMS), silent.select(*key, *_SUMS)])
         .group_by(key)
         .agg(pl.col(_SUMS).sum())
-        .with_columns(month_end=pl.date(pl.col("month_no") // 12, 1, 1))
-        .with_columns(
-            month_end=pl.date((pl.col("month_no") - 1) // 12, (pl.col("month_no") - 1) % 12 + 1, 1).dt.month_end()
-        )
+        .with_columns(month_end=month_end(pl.col("month_no")))
         .drop("month_no")
     )
 
@@ -114,7 +108,7 @@ def roll_rate(moves: pl.DataFrame) -> pl.DataFrame:
     Args:
         moves: `transitions`.
     """
-    rows = one_at_a_time(moves.lazy(), ["month_end", "from_state", "to_state"], _SUMS).collect()
+    rows = one_at_a_time(moves.lazy(), MOVE).collect()
     within = [*CELL, "month_end", "from_state"]
     count, amount = (pl.col(name).sum().over(within) for name in _SUMS)
     return rows.with_columns(

@@ -6,60 +6,56 @@ from datetime import date
 
 import polars as pl
 
-from transforms.aggregates.slices import CELL, LOAN, one_at_a_time, rate, sliced
+from transforms.aggregates.slices import CELL, LOAN, one_at_a_time, rate
 from transforms.months import last_month_end, month_number
 
 OVER = (30, 60, 90)
+AGE = ("origination_month", "months_on_book")
+_MONTH = pl.col("origination_date").dt.truncate("1mo")
 _COHORT = (*CELL, "origination_month")
 
 
-def vintage(
-    loan_status: pl.LazyFrame,
-    account_status: pl.LazyFrame,
-    loans: pl.LazyFrame,
-    history: pl.LazyFrame,
-    recoveries: pl.LazyFrame,
-    last_day: date,
-) -> pl.LazyFrame:
-    """One row per slice, month of origination and months on book: risk.vintage but for as_of and policy_version.
+def vintage_cells(loans: pl.LazyFrame, history: pl.LazyFrame, recoveries: pl.LazyFrame, last_day: date) -> pl.LazyFrame:
+    """One row per CELL, month of origination and months on book: counts and amounts up to, or at, the month-end.
 
     Args:
-        loan_status: status.loan_status.
-        account_status: status.account_status.
-        loans: core.loans.
+        loans: `slices.started`.
         history: status.loan_history.
         recoveries: see `collection.recoveries`.
         last_day: the as-of date.
     """
-    origination = loans.select(*LOAN, "principal_cents", "origination_date")
-    started = (
-        sliced(loan_status, account_status)
-        .join(origination, on=LOAN)
-        .with_columns(origination_month=pl.col("origination_date").dt.truncate("1mo"))
-    )
-    parts = [*_turned(started), _now(started, history), _recovered(started, recoveries)]
-    grid = _grid(started, last_month_end(last_day))
+    loans = loans.with_columns(origination_month=_MONTH)
+    parts = [*_turned(loans), _now(loans, history), _recovered(recoveries)]
+    grid = _grid(loans, last_month_end(last_day))
     for part in parts:
         grid = grid.join(part, on=[*_COHORT, "month_no"], how="left")
     cumulated = [name for part in (*parts[:-2], parts[-1]) for name in part.collect_schema() if name not in _COHORT]
     cumulated = [name for name in cumulated if name != "month_no"]
     sums = [name for name in grid.collect_schema() if name not in (*_COHORT, "month_no", "months_on_book")]
-    cells = (
+    return (
         grid.with_columns(pl.col(sums).fill_null(0))
         .sort("month_no")
         .with_columns(pl.col(cumulated).cum_sum().over(_COHORT))
         .drop("month_no")
     )
+
+
+def vintage(cells: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per slice, month of origination and months on book: risk.vintage but for as_of and policy_version.
+
+    Args:
+        cells: `vintage_cells`.
+    """
     rates = {f"ever_{days}_rate": rate(f"ever_{days}_count", "loan_count") for days in OVER}
-    return one_at_a_time(cells, ["origination_month", "months_on_book"], sums).with_columns(**rates)
+    return one_at_a_time(cells, AGE).with_columns(**rates)
 
 
-def _grid(started: pl.LazyFrame, last_end: date) -> pl.LazyFrame:
+def _grid(loans: pl.LazyFrame, last_end: date) -> pl.LazyFrame:
     """One row per cohort and month-end from its own on: the cohort's loans and principal."""
     last = last_end.year * 12 + last_end.month
     first = month_number(pl.col("origination_month"))
     return (
-        started.group_by(_COHORT)
+        loans.group_by(_COHORT)
         .agg(loan_count=pl.len().cast(pl.Int64), principal_cents=pl.col("principal_cents").sum())
         .with_columns(month_no=pl.int_ranges(first, last + 1, dtype=pl.Int32))
         .explode("month_no")
@@ -68,13 +64,13 @@ def _grid(started: pl.LazyFrame, last_end: date) -> pl.LazyFrame:
     )
 
 
-def _turned(started: pl.LazyFrame) -> list[pl.LazyFrame]:
+def _turned(loans: pl.LazyFrame) -> list[pl.LazyFrame]:
     """Loans by the month in which they first were over each edge, and in which they were charged off."""
     parts = []
     for days in OVER:
         first = pl.min_horizontal(f"first_over_{days}_on", "charged_off_on")
         parts.append(
-            started.with_columns(first=first)
+            loans.with_columns(first=first)
             .drop_nulls("first")
             .group_by(*_COHORT, month_no=month_number(pl.col("first")))
             .agg(
@@ -83,18 +79,18 @@ def _turned(started: pl.LazyFrame) -> list[pl.LazyFrame]:
             )
         )
     charged_off = (
-        started.drop_nulls("charged_off_on")
+        loans.drop_nulls("charged_off_on")
         .group_by(*_COHORT, month_no=month_number(pl.col("charged_off_on")))
         .agg(pl.col("charged_off_cents").sum())
     )
     return [*parts, charged_off]
 
 
-def _now(started: pl.LazyFrame, history: pl.LazyFrame) -> pl.LazyFrame:
+def _now(loans: pl.LazyFrame, history: pl.LazyFrame) -> pl.LazyFrame:
     """Loans over each edge at month-ends."""
     late = history.filter((pl.col("dpd") > min(OVER)) & ~pl.col("is_charged_off"))
     rows = late.select(*LOAN, "month_end", "dpd", "outstanding_principal_cents").join(
-        started.select(*LOAN, *_COHORT), on=LOAN
+        loans.select(*LOAN, *_COHORT), on=LOAN
     )
     counts = {f"now_{days}_count": (pl.col("dpd") > days).sum().cast(pl.Int64) for days in OVER}
     amounts = {
@@ -103,9 +99,10 @@ def _now(started: pl.LazyFrame, history: pl.LazyFrame) -> pl.LazyFrame:
     return rows.group_by(*_COHORT, month_no=month_number(pl.col("month_end"))).agg(**counts, **amounts)
 
 
-def _recovered(started: pl.LazyFrame, recoveries: pl.LazyFrame) -> pl.LazyFrame:
+def _recovered(recoveries: pl.LazyFrame) -> pl.LazyFrame:
     """What came in after charge-offs, by month."""
-    rows = recoveries.join(started.select(*LOAN, *_COHORT), on=LOAN)
-    return rows.group_by(*_COHORT, month_no=month_number(pl.col("paid_date"))).agg(
-        recovered_cents=pl.col("amount_cents").sum()
+    return (
+        recoveries.with_columns(origination_month=_MONTH)
+        .group_by(*_COHORT, month_no=month_number(pl.col("paid_date")))
+        .agg(recovered_cents=pl.col("amount_cents").sum())
     )
