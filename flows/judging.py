@@ -109,6 +109,10 @@ def stage(run: Run, file_no: int, delivery: Delivery) -> Staged | None:
         rows = _conformed(run, file_no, delivery, mapping, found)
     except records.Unreadable as error:
         faults.append((FileRefusal.UNREADABLE, str(error)))
+    except Exception:
+        if still(delivery):
+            raise
+        return None  # whatever went wrong, it is because the file changed
     if not still(delivery):
         return None
     if control is not None and rows:

@@ -56,8 +56,13 @@ def _notes(found: Discovery) -> tuple[str, ...]:
     return (
         *(f"{path}: {why}" for path, why in found.strangers),
         *(f"{path}: {why}" for path, why in found.twins),
-        *(f"{path} is still changing and is left for the next run." for path in found.unsettled),
+        *(still_changing(path) for path in found.unsettled),
     )
+
+
+def still_changing(path: str) -> str:
+    """What is said of a file that changed while it was hashed or read."""
+    return f"{path} is still changing and is left for the next run."
 
 
 def _is_held(run: Run, delivery: Delivery) -> bool:

@@ -15,7 +15,7 @@ from prefect.states import Failed
 from flows import tasks
 from flows.artifacts import tell
 from flows.errors import TallyError
-from flows.looking import is_news
+from flows.looking import is_news, still_changing
 from flows.progress import track
 from flows.run import Run, running
 from flows.server import end_left_server, forget_server, remember_server
@@ -91,6 +91,9 @@ def _night(settings: Settings, as_of: date, hold: tuple[str, ...]) -> Outcome:
 def _publish(run: Run, deliveries: tuple[Any, ...], notes: tuple[str, ...]) -> Outcome:
     numbered = list(enumerate(deliveries))
     read = [tasks.stage(run, number, delivery) for number, delivery in track(numbered, "read deliveries")]
+    notes += tuple(
+        still_changing(delivery.relative) for (_, delivery), item in zip(numbered, read, strict=True) if item is None
+    )
     judged = tasks.judge(run, [item for item in read if item is not None])
     intake = tasks.take_in(run, judged.taken, judged.accepted)
     changes = tasks.books(run, intake)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -229,7 +230,7 @@ def _cents(text: pl.Expr, reading: Reading, unit: str) -> pl.Expr:
     """Whole cents, never through a float: "10.055" is no amount of money."""
     plain = text
     if reading.thousands_mark:
-        plain = plain.str.replace_all(reading.thousands_mark, "", literal=True)
+        plain = _ungrouped(text, reading)
     if reading.decimal_mark != ".":
         plain = plain.str.replace_all(".", " ", literal=True)  # a point is then no mark at all
         plain = plain.str.replace(reading.decimal_mark, ".", literal=True)
@@ -239,6 +240,16 @@ def _cents(text: pl.Expr, reading: Reading, unit: str) -> pl.Expr:
     digits = pl.when(is_good).then(plain.str.replace(".", "", literal=True)).cast(pl.Int64, strict=False)
     places = plain.str.len_bytes() - plain.str.find(".", literal=True) - 1
     return digits * pl.when(places == 2).then(1).when(places == 1).then(10).otherwise(100)
+
+
+def _ungrouped(text: pl.Expr, reading: Reading) -> pl.Expr:
+    """The amount without thousands marks; null where one stands before anything but a group: 1.50 is not 150.
+
+    Groups may have two digits but for the last (1,00,000 in India).
+    """
+    thousands, decimal = re.escape(reading.thousands_mark), re.escape(reading.decimal_mark)
+    layout = rf"^[+-]?(\d+|\d{{1,3}}({thousands}\d{{2,3}})*{thousands}\d{{3}})({decimal}\d*)?$"
+    return pl.when(text.str.contains(layout)).then(text.str.replace_all(reading.thousands_mark, "", literal=True))
 
 
 def _reasons(feed: Feed, names: set[str], mapping: FeedMapping) -> pl.Expr:
@@ -254,11 +265,14 @@ def _reasons(feed: Feed, names: set[str], mapping: FeedMapping) -> pl.Expr:
         else:
             column = feed.column(name)
             text, cell = pl.col(f"text {name}"), pl.col(column.inside)
-            is_delivered = mapping.value(name).reads() <= names
+            reads = mapping.value(name).reads()
+            is_delivered = reads <= names
             if reason is Refusal.MISSING:
                 applies = text.is_null() & ~is_damaged if is_delivered else pl.lit(value=False)
             else:
                 applies = text.is_not_null() & cell.is_null()
+            if mapping.unfold is not None and mapping.unfold.index in reads:
+                applies = applies & pl.col("is_unfolded")  # without an index there is no value to judge
             if column.field not in feed.key and name != "is_deleted":
                 applies = applies & ~is_deleted
         bits.append(pl.when(applies).then(1 << bit).otherwise(0))

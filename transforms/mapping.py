@@ -48,6 +48,12 @@ class Reading(_Frozen):
     decimal_mark: Annotated[str, Field(min_length=1, max_length=1)] = "."
     thousands_mark: Annotated[str, Field(max_length=1)] = ""
 
+    @model_validator(mode="after")
+    def _marks_differ(self) -> Reading:
+        if self.thousands_mark == self.decimal_mark:
+            raise ValueError("thousands_mark and decimal_mark must differ")
+        return self
+
 
 class Value(_Frozen):
     """Where one feed column comes from: a delivered column, a constant, a SQL expression, or a made id."""

@@ -237,7 +237,7 @@ def expected_credit_loss(tables: Frames, policy: Policy, as_of: date) -> Counted
         if row["ifrs9_stage"] != 3 and row["bucket"] in CHAIN[:4]:
             chance = _chance(counts, row, horizon)
         for factor in policy.loss.stress_factors:
-            given = Fraction(policy.product(row["product_code"]).loss_given_default)
+            given = Fraction(str(policy.product(row["product_code"]).loss_given_default))
             loss = round(min(chance * Fraction(factor), Fraction(1)) * given * exposure)
             for place in slices(row):
                 key = (*place, row["ifrs9_stage"], factor)
@@ -308,12 +308,13 @@ def early_warning(tables: Frames, policy: Policy, as_of: date) -> Counted:
         for place in slices(row):
             entered[*place, origin][end] += 1
             worse[*place, origin][end] += target in order and order.index(target) > order.index(origin)
+    year = month_ends(date(2000, 1, 1), last)[-13:-1]
     counted: Counted = {}
     for key, months in entered.items():
         if last not in months:
             continue
         rates = {end: worse[key][end] / months[end] for end in sorted(months)}
-        earlier = [value for end, value in rates.items() if end < last][-12:]
+        earlier = [value for end, value in rates.items() if end in year]
         mean = statistics.fmean(earlier) if earlier else None
         spread = statistics.stdev(earlier) if len(earlier) > 1 else None
         reach = spread * policy.loss.warning_sigmas if spread is not None else None
@@ -326,7 +327,7 @@ def early_warning(tables: Frames, policy: Policy, as_of: date) -> Counted:
             "lower_limit_rate": min(max(mean - reach, 0), 1) if mean is not None and reach is not None else None,
             "upper_limit_rate": upper,
             "months_count": len(earlier),
-            "is_warning": len(earlier) >= 3 and upper is not None and rates[last] > upper,
+            "is_warning": len(earlier) >= 3 and upper is not None and rates[last] - upper > 1e-12,
         }
     return counted
 
