@@ -292,6 +292,7 @@ def _wrong_names(mapping: Mapping) -> list[str]:
             if name not in FEEDS:
                 lines.append(f"{place}: there is no feed of this name{_suggestion(name, list(FEEDS))}")
                 continue
+            lines += [f"{place}.{mistake}" for mistake in _wrong_expressions(feed)]
             known = [column.name for column in FEEDS[name].columns]
             for table, columns in (("columns", feed.columns), ("codes", feed.codes)):
                 lines += [
@@ -299,6 +300,23 @@ def _wrong_names(mapping: Mapping) -> list[str]:
                     for column in columns
                     if column not in known
                 ]
+    return lines
+
+
+def _wrong_expressions(feed: FeedMapping) -> list[str]:
+    """Expressions that fit no file: delivered columns are text, the unfolding index is a whole number."""
+    index: dict[str, pl.DataType] = {feed.unfold.index: pl.Int64()} if feed.unfold else {}
+    texts = {name: value.expression for name, value in feed.columns.items() if value.expression is not None}
+    texts |= {
+        f"{name}.plus_days": value.plus_days for name, value in feed.columns.items() if value.plus_days is not None
+    }
+    lines = []
+    for name, sql in texts.items():
+        rows = pl.LazyFrame(schema={**dict.fromkeys(_root_names(sql), pl.String()), **index})
+        try:
+            rows.select(pl.sql_expr(sql)).collect()
+        except pl.exceptions.PolarsError as error:
+            lines.append(f"columns.{name}: {str(error).splitlines()[0]} (given: {sql!r})")
     return lines
 
 

@@ -385,13 +385,14 @@ def _checked(names: Iterable[str]) -> tuple[str, ...]:
     columns = tuple(name.strip() for name in names)
     if len(columns) > MAX_COLUMNS:
         raise Unreadable(f"The file has {len(columns)} columns; at most {MAX_COLUMNS} can be read.")
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
     for place, name in enumerate(columns, 1):
         if not name:
             raise Unreadable(f"Column {place} has no name.")
         if name in seen:
-            raise Unreadable(f"Two columns have the name {name!r}.")
-        seen.add(name)
+            # by place and not by name: without a header, what stands there may be a person's
+            raise Unreadable(f"Columns {seen[name]} and {place} have the same name.")
+        seen[name] = place
         if name in RECORD_COLUMNS:
             raise Unreadable(f"A column has the name {name!r}, which is kept for the records themselves.")
     return columns

@@ -65,8 +65,12 @@ class Warehouse:
 
         Raises:
             Locked: another process holds it; says which.
+            WrongUse: its folder cannot be made.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WrongUse(f"{self.root} cannot be made a folder ({error.strerror}); name another one.") from None
         with (self.root / ".lock").open("a+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

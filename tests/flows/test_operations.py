@@ -282,3 +282,14 @@ def test_a_file_of_another_layout_names_migrate(bank: Bank) -> None:
         connection.execute("UPDATE ops.meta SET schema_version = 99")
     with pytest.raises(WrongUse, match="99"):
         Warehouse(bank.warehouse).published()
+
+
+def test_a_mapping_whose_expression_fits_no_file_is_refused_by_its_place(bank: Bank) -> None:
+    mapping = bank.warehouse / "sources" / "shop.toml"
+    mapping.parent.mkdir(exist_ok=True)
+    mapping.write_text(
+        'source = "shop"\n[files.orders.feeds.orders.columns]\norder_id = "id"\naccount_id = "account"\n'
+        'order_date = "day"\namount = { expression = "NO_SUCH_FUNCTION(sum)" }\n'
+    )
+    with pytest.raises(WrongUse, match=r"shop\.toml[^$]*amount"):
+        bank.settings.mapping("shop")
