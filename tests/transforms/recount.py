@@ -77,6 +77,7 @@ def loans(tables: Frames) -> list[Row]:
             {
                 **row,
                 "customer_id": account["customer_id"],
+                "currency": account["currency"],
                 "lender_id": account["lender_id"],
                 "product_code": account["product_code"],
                 "region_code": account["region_code"] or "unknown",
