@@ -233,19 +233,25 @@ def _history(policy: Policy) -> list[Check]:
 
 
 _SUMS = ("loan_count", "outstanding_principal_amount", "past_due_amount")
+_DIMENSIONS = {"lender_id": "lenders", "product_code": "products", "region_code": "regions"}
+
+
+def _adds_up(kept: str, of: str) -> Check:
+    """The rows of one dimension together are the row of everything."""
+    others = " AND ".join(f"{name} = '{ALL}'" for name in _DIMENSIONS if name != kept)
+    differ = " OR ".join(
+        f"sum({name}) FILTER ({kept} <> '{ALL}') IS DISTINCT FROM sum({name}) FILTER ({kept} = '{ALL}')"
+        for name in (*_SUMS, "account_count")
+    )
+    return sql_check(
+        f"SELECT 1 FROM {{batch}} WHERE {others} GROUP BY as_of, currency HAVING {differ}",
+        why=f"The total is the sum of the {of}.",
+    )
 
 
 def _portfolio() -> list[Check]:
-    parts = " OR ".join(
-        f"sum({name}) FILTER (lender_id <> '{ALL}') IS DISTINCT FROM sum({name}) FILTER (lender_id = '{ALL}')"
-        for name in (*_SUMS, "account_count")
-    )
     return [
-        sql_check(
-            f"SELECT 1 FROM {{batch}} WHERE product_code = '{ALL}' AND region_code = '{ALL}'"
-            f" GROUP BY as_of, currency HAVING {parts}",
-            why="The total is the sum of the lenders.",
-        ),
+        *(_adds_up(kept, of) for kept, of in _DIMENSIONS.items()),
         _holds(
             "outstanding_principal_amount = 0 OR (0 <= par90_rate AND par90_rate <= par60_rate"
             " AND par60_rate <= par30_rate AND par30_rate <= par1_rate AND par1_rate <= 1)",

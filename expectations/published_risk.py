@@ -96,8 +96,24 @@ def roll_rate() -> list[Check]:
     return [
         sql_check(
             f"SELECT 1 FROM {{batch}} GROUP BY {_SLICE}, month_end, from_state"
-            f" HAVING abs(sum(rate_by_count) - 1) > {_TINY} OR abs(coalesce(sum(rate_by_amount), 1) - 1) > {_TINY}",
+            f" HAVING (abs(sum(rate_by_count) - 1) < {_TINY}) IS NOT TRUE"
+            f" OR (sum(amount) = 0 OR abs(sum(rate_by_amount) - 1) < {_TINY}) IS NOT TRUE",
             why="What left a state is what was in it.",
+        ),
+        sql_check(
+            f"""
+WITH left_it AS (
+    SELECT {_SLICE}, date_trunc('month', month_end)::DATE - 1 AS month_end, from_state AS state,
+        sum(loan_count) AS loan_count
+    FROM {{batch}} WHERE from_state <> 'new' GROUP BY ALL
+), came_in AS (
+    SELECT {_SLICE}, month_end, to_state AS state, sum(loan_count) AS loan_count
+    FROM {{batch}} WHERE month_end < (SELECT max(month_end) FROM {{batch}}) GROUP BY ALL
+)
+SELECT 1 FROM left_it l FULL JOIN came_in c USING ({_SLICE}, month_end, state)
+WHERE l.loan_count IS DISTINCT FROM c.loan_count
+""",
+            why="As many leave a state as had come to it the month before.",
         ),
     ]
 
@@ -120,6 +136,17 @@ def expected_credit_loss() -> list[Check]:
             "expected_loss_amount BETWEEN 0 AND exposure_amount AND loan_count > 0",
             why="No expected loss exceeds its exposure.",
         ),
+        sql_check(
+            f"""
+WITH exposed AS (
+    SELECT as_of, currency, stress_factor, sum(loan_count) AS loan_count FROM {{batch}} WHERE {_WHOLE} GROUP BY ALL
+), held AS (
+    SELECT as_of, currency, loan_count FROM risk.portfolio WHERE {_WHOLE} AND loan_count > 0
+)
+SELECT 1 FROM exposed e FULL JOIN held h USING (as_of, currency) WHERE e.loan_count IS DISTINCT FROM h.loan_count
+""",
+            why="Every loan of the portfolio has its loss, under each stress factor once.",
+        ),
     ]
 
 
@@ -130,6 +157,19 @@ def concentration() -> list[Check]:
             f"0 < hhi_rate AND hhi_rate <= largest_rate + {_TINY} AND largest_rate <= top10_rate + {_TINY}"
             f" AND top10_rate <= 1 + {_TINY} AND entity_count > 0",
             why="Shares add up to no more than the whole.",
+        ),
+        sql_check(
+            f"""
+WITH spread AS (
+    SELECT as_of, currency, dimension, outstanding_principal_amount FROM {{batch}} WHERE {_WHOLE}
+), held AS (
+    SELECT as_of, currency, outstanding_principal_amount FROM risk.portfolio
+    WHERE {_WHOLE} AND outstanding_principal_amount > 0
+)
+SELECT 1 FROM spread s FULL JOIN held h USING (as_of, currency)
+WHERE s.outstanding_principal_amount IS DISTINCT FROM h.outstanding_principal_amount
+""",
+            why="What is spread is what the portfolio holds.",
         ),
     ]
 

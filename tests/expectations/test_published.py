@@ -16,6 +16,7 @@ from expectations import published
 from expectations.checks import SQL_EXPECTATION, CheckResult, Suite
 from expectations.engine import run_suites
 from flows.stores.tables import Writer, create
+from tests.expectations.risk_breaks import RISK_BREAKS
 from tests.slow.deliveries import Delivery, pack
 from tests.slow.ledgers import POLICY, account, filed, installment, payment, repayment
 from tests.slow.strategies import histories, policies
@@ -317,6 +318,7 @@ BREAKS: dict[tuple[str, str], list[str]] = {
     ("ops.files", "Of a refused file no row is taken."): [
         "UPDATE night_files SET rows_refused = 5, rows_accepted = 1 WHERE outcome = 'refused'",
     ],
+    **RISK_BREAKS,
 }
 """For each check that a table declares for itself: statements each of which breaks it, and no other of its suite."""
 
