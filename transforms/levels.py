@@ -159,8 +159,10 @@ class Levels:
             ledger.units.filter(own).select("unit_no"), on="unit_no", how="semi"
         )
         regular[_ints(refunds, "scope_no")] = False
+        # a loan is asked about from its first items on, an account on any day: money may come in before its first item
         first = np.full(self.units, np.iinfo(np.int64).max)
         np.minimum.at(first, self.scope, self.exists_from)
+        first[_ints(ledger.units.filter(pl.col("start").is_null()), "unit_no")] = np.iinfo(np.int64).min
         comes_later = self.exists_from > first[self.scope]
         scope, day = self.scope[comes_later], self.exists_from[comes_later] - 1
         reaches_beyond = self.credited(scope, day) > self.level[comes_later] - self.due[comes_later]

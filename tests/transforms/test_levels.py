@@ -7,7 +7,8 @@ from datetime import date
 import polars as pl
 from hypothesis import given
 
-from tests.slow.deliveries import Delivery
+from tests.slow.deliveries import Delivery, pack
+from tests.slow.ledgers import POLICY, account, payment, repayment
 from tests.slow.strategies import histories, policies
 from tests.transforms.memory import ACCOUNT_FEEDS, Memory
 from transforms import ledger, references, settle, standing, unrolled, versions
@@ -28,9 +29,24 @@ def built(policy: Policy, deliveries: list[Delivery]) -> tuple[ledger.Ledger, da
     return ledger.build(resolved, accounts, policy), as_of
 
 
+def test_money_paid_back_before_the_first_item_of_an_account() -> None:
+    """The chargeback is the only item; before it exists, nothing is owed and the payment is in credit."""
+    late, back = "2024-01-01", "2024-05-30"
+    messages = (
+        account(product="line", opened=late, on=late),
+        payment(late, 217, name="r1", loan=None, on=late),
+        repayment("chargeback", back, 217, loan=None, of="r1", on=back),
+    )
+    assert_ways_agree(*built(POLICY, pack(messages)))
+
+
 @given(policies(), histories())
 def test_levels_and_unrolled_items_agree(policy: Policy, deliveries: list[Delivery]) -> None:
-    book, as_of = built(policy, deliveries)
+    assert_ways_agree(*built(policy, deliveries))
+
+
+def assert_ways_agree(book: ledger.Ledger, as_of: date) -> None:
+    """Both ways give the same figures on every day of change, settlement dates and cover of every item."""
     settlement = settle.settle(book)
     days = unrolled.change_days(book, pl.lit(as_of)).select("day").unique()
     moments = (
