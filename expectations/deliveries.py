@@ -8,6 +8,8 @@ from expectations.checks import Check, Severity, Suite, sql_check
 from transforms.policy import Policy
 from transforms.refusals import FileRefusal
 
+LARGEST_TOTAL_CENTS = 10**15
+"""Of one file; thousands of such files still fit the columns of the portfolio."""
 TABLE = "deliveries"
 """One row per file and feed: file_no, feed, faults (list of codes), rows_received, rows_refused, usual_rows (median of
 earlier deliveries; null at first), amount_received_cents."""
@@ -44,6 +46,11 @@ def rules(policy: Policy) -> tuple[FileRule, ...]:
             FileRefusal.TOO_MANY_REFUSED,
             f"rows_refused > greatest({policy.refused_rows_limit}, {policy.refused_rows_share} * rows_received)",
             "So many bad rows mean that the file as a whole went wrong.",
+        ),
+        FileRule(
+            FileRefusal.TOTAL_TOO_LARGE,
+            f"abs(amount_received_cents) > {LARGEST_TOTAL_CENTS}",
+            "Such sums are mistakes of unit or column, and would not fit the totals of the portfolio.",
         ),
         FileRule(
             None,

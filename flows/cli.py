@@ -381,14 +381,9 @@ def _date(given: datetime | None) -> date | None:
 
 
 def _settings(**given: Path | None) -> Settings:
-    from pydantic import ValidationError
-
     from flows.settings import Settings
 
-    try:
-        return Settings.model_validate({name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        raise WrongUse(f"A setting in the environment is wrong: {error.errors()[0]['msg']}.") from None
+    return Settings.given(**given)
 
 
 def _warehouse_folder(given: Path | None) -> Path:

@@ -90,39 +90,33 @@ def stage(run: Run, file_no: int, delivery: Delivery) -> Staged | None:
     """Reads one delivery into typed Parquet; None when the file changed meanwhile and is left for the next run."""
     mapping = run.settings.mapping(delivery.source).files[delivery.kind]
     mark = fingerprint(run, delivery)
-    faults: list[tuple[FileRefusal, str]] = []
-    control: Control | None = None
-    try:
-        control = read_control(delivery.path)
-    except BadControl as error:
-        faults.append((FileRefusal.BAD_CONTROL, str(error)))
-    if control is None and not faults and run.policy.require_control:
-        faults.append((FileRefusal.MISSING_CONTROL, f"There is no {control_path(delivery.path).name}."))
+    control, faults = _control(run, delivery)
+    found: records.Records | None = None
     rows: dict[str, Path] = {}
-    line_count, header, names_persons = 0, None, False
     try:
         known = records.profile(delivery.path, mapping.format, delivery.sha256)
         found = records.read(delivery.path, mapping.format, run.workplace(f"records/{file_no}"), known)
-        line_count, header = found.line_count, found.header
-        names_persons = _names_persons(mapping, found.columns)
         faults += _column_faults(run, mapping, found.columns)
         rows = _conformed(run, file_no, delivery, mapping, found)
     except records.Unreadable as error:
         faults.append((FileRefusal.UNREADABLE, str(error)))
+    except pl.exceptions.PolarsError as error:
+        faults.append((FileRefusal.UNREADABLE, _not_computed(error)))
     except Exception:
         if still(delivery):
-            raise
-        return None  # whatever went wrong, it is because the file changed
+            raise  # else, whatever went wrong, it is because the file changed
     if not still(delivery):
         return None
-    if control is not None and rows:
-        faults += _control_faults(control, mapping, delivery, line_count, rows)
+    if control is not None and found is not None and rows:
+        faults += _control_faults(control, mapping, delivery, found.line_count, rows)
+    names_persons = _may_name_persons(mapping, found, faults)
+    header = found.header if found else None
     return Staged(
         file_no=file_no,
         delivery=delivery,
         fingerprint=mark,
-        line_count=line_count,
-        header=header,
+        line_count=found.line_count if found else 0,
+        header=withheld(header) if header is not None and names_persons and _is_strange(faults) else header,
         rows=rows,
         faults=tuple(faults),
         names_persons=names_persons,
@@ -130,10 +124,37 @@ def stage(run: Run, file_no: int, delivery: Delivery) -> Staged | None:
     )
 
 
-def _names_persons(mapping: FileMapping, columns: Sequence[str]) -> bool:
-    """Whether identity numbers or names are taken from the file."""
+def _control(run: Run, delivery: Delivery) -> tuple[Control | None, list[tuple[FileRefusal, str]]]:
+    """The control file, and what is wrong with it or its absence."""
+    try:
+        control = read_control(delivery.path)
+    except BadControl as error:
+        return None, [(FileRefusal.BAD_CONTROL, str(error))]
+    if control is None and run.policy.require_control:
+        return None, [(FileRefusal.MISSING_CONTROL, f"There is no {control_path(delivery.path).name}.")]
+    return control, []
+
+
+def _not_computed(error: pl.exceptions.PolarsError) -> str:
+    """What an expression of the mapping met in the file, without the values it met."""
+    what = str(error).splitlines()[0].split(": [")[0]
+    return f"An expression of the mapping cannot be computed over this file: {what}; TRY_CAST reads what it can."
+
+
+def _may_name_persons(
+    mapping: FileMapping, found: records.Records | None, faults: Sequence[tuple[FileRefusal, str]]
+) -> bool:
+    """Whether a line may hold identity numbers or names: they are taken from it, or its columns are strange."""
     customers = mapping.feeds.get("customers")
-    return customers is not None and any(customers.value(name).reads() & set(columns) for name in CLEAR_FIELDS)
+    if customers is None:
+        return False
+    columns = set(found.columns) if found else set()
+    return _is_strange(faults) or any(customers.value(name).reads() & columns for name in CLEAR_FIELDS)
+
+
+def _is_strange(faults: Sequence[tuple[FileRefusal, str]]) -> bool:
+    """Whether the columns are not those agreed: what looks like a header may be the first row."""
+    return any(fault in (FileRefusal.MISSING_COLUMN, FileRefusal.UNKNOWN_COLUMN) for fault, _ in faults)
 
 
 def _replay_of(control: Control | None) -> str | None:
@@ -151,7 +172,9 @@ def _column_faults(run: Run, mapping: FileMapping, columns: Sequence[str]) -> li
     if lacking := missing_columns(mapping, columns):
         faults.append((FileRefusal.MISSING_COLUMN, f"The file lacks {'; '.join(lacking)}."))
     if run.policy.unknown_columns == "refuse" and (unknown := unknown_columns(mapping, columns)):
-        faults.append((FileRefusal.UNKNOWN_COLUMN, f"The mapping does not know {', '.join(unknown)}."))
+        # without its required columns the header of a file of persons may be the first of them
+        named = f"{len(unknown)} of its columns" if faults and "customers" in mapping.feeds else ", ".join(unknown)
+        faults.append((FileRefusal.UNKNOWN_COLUMN, f"The mapping does not know {named}."))
     return faults
 
 
@@ -183,8 +206,8 @@ def _control_faults(
     feed = mapping.control_feed or next((name for name in mapping.feeds if FEEDS[name].amounts), "")
     amount = unreadable = 0
     if feed:
-        sums = pl.scan_parquet(rows[feed]).select(pl.col("row_amount_cents", "unreadable_count").sum()).collect()
-        amount, unreadable = sums.row(0)
+        sums = pl.scan_parquet(rows[feed]).select(pl.col("row_amount_cents", "unreadable_count").cast(pl.Int128).sum())
+        amount, unreadable = sums.collect().row(0)
     return control_mismatches(
         control, rows=line_count, sha256=delivery.sha256, amount_cents=amount, unreadable_count=unreadable
     )
@@ -254,6 +277,13 @@ def _row_suite(connection: duckdb.DuckDBPyConnection, feed: str) -> Suite:
     return Suite(feed, feed, f"marked_{feed}", bit_checks({rule.name: rule.why for rule in rules}))
 
 
+def _total(predicate: str) -> str:
+    """The amounts of the rows, cut at a hundred times what a file may come to: the sum of all files must still fit."""
+    most = 100 * delivery_rules.LARGEST_TOTAL_CENTS
+    total = f"coalesce(sum(row_amount_cents) FILTER ({predicate}), 0)"
+    return f"greatest(least({total}, {most}), -{most})::BIGINT"
+
+
 def _tallies(
     run: Run, connection: duckdb.DuckDBPyConnection, staged: Sequence[Staged], masked: dict[str, Path]
 ) -> pl.DataFrame:
@@ -261,8 +291,8 @@ def _tallies(
     counted = [
         connection.sql(
             f"SELECT file_no, '{feed}' AS feed, count(*) AS rows_received, count(*) FILTER (reasons <> 0) AS"
-            " rows_refused, coalesce(sum(row_amount_cents), 0)::BIGINT AS amount_received_cents,"
-            " coalesce(sum(row_amount_cents) FILTER (reasons <> 0), 0)::BIGINT AS amount_refused_cents,"
+            f" rows_refused, {_total('true')} AS amount_received_cents,"
+            f" {_total('reasons <> 0')} AS amount_refused_cents,"
             f" coalesce(sum(unreadable_count), 0)::BIGINT AS amount_unreadable_count FROM masked_{feed} GROUP BY ALL"
         ).to_arrow_table()
         for feed in masked
@@ -325,6 +355,8 @@ def _verdicts(
         for file_no, feed, refused, received in broken:
             if rule.refusal is FileRefusal.TOO_MANY_REFUSED:
                 sentences[file_no].append(f"{refused} of {received} rows of {feed} are refused. {rule.why}")
+            elif rule.refusal is FileRefusal.TOTAL_TOO_LARGE:
+                sentences[file_no].append(f"{rule.refusal.sentence} {rule.why}")
     known = [
         {
             "file_no": item.file_no,

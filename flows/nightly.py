@@ -40,7 +40,7 @@ def _name() -> str:
 
 def _settings(given: dict[str, Any]) -> Settings:
     names = ("landing", "warehouse", "sources", "policy")
-    return Settings(**{name: given[name] for name in names if given.get(name) is not None})
+    return Settings.given(**{name: given.get(name) for name in names})
 
 
 def default_as_of(settings: Settings) -> date:

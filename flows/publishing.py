@@ -75,11 +75,17 @@ def audit(run: Run, changes: Changes, accounts: Accounts, lake: Lake) -> list[Ch
     return results
 
 
+_NAMED = 10
+"""So many deliveries are named in a sentence; a reader can take in no more."""
+
+
 def _failure(run: Run, failed: list[CheckResult], files: pl.DataFrame) -> str:
     """What failed, what came in, and what to do next."""
     what = "; ".join(f"{result.suite}: {result.why} ({result.observed})" for result in failed)
     came = files.filter(pl.col("outcome") == "accepted").select("path", "sha256").unique(maintain_order=True).rows()
-    names = ", ".join(f"{path} ({sha256[:12]})" for path, sha256 in came) or "none"
+    names = ", ".join(f"{path} ({sha256[:12]})" for path, sha256 in came[:_NAMED]) or "none"
+    if len(came) > _NAMED:
+        names += f" and {len(came) - _NAMED} more"
     return (
         f"The night of {run.as_of} was not published, because {len(failed)} critical check(s) failed: {what}. "
         f"Deliveries of this night: {names}. Have them mended, or leave one out with `tally nightly --hold SHA256`; "

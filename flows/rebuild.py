@@ -43,9 +43,8 @@ def rebuild(warehouse: Path | None = None) -> Rebuilt | State[Rebuilt]:
     Args:
         warehouse: folder of the warehouse and the lake.
     """
-    settings = Settings(warehouse=warehouse) if warehouse else Settings()
     try:
-        return replay(settings)
+        return replay(Settings.given(warehouse=warehouse))
     except TallyError as error:
         return Failed(message=str(error), data=error)
 

@@ -6,15 +6,15 @@ import os
 import secrets
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import flows
 from flows.errors import WrongUse
 from transforms.mapping import Mapping, MappingError, canonical, parse_mapping
-from transforms.policy import Policy, PolicyError, parse_policy
+from transforms.policy import Policy, PolicyError, mistakes, parse_policy
 
 DEFAULT_POLICY = "cn-2023"
 
@@ -32,17 +32,33 @@ class Settings(BaseSettings):
     """Folder of source mappings; before those of the warehouse and the shipped ones."""
     policy: Path | None = None
     """Policy file, or the name of a shipped one; empty: the shipped cn-2023."""
-    person_key: SecretStr | None = None
+    person_key: Annotated[SecretStr, Field(min_length=1)] | None = None
     """Key of the hash that stands for a person; empty: the key file."""
-    memory: str = "4GB"
+    memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")] = "4GB"
     """Memory that DuckDB may use before it spills to disk."""
+
+    @classmethod
+    def given(cls, **settings: Path | None) -> Settings:
+        """The settings, those that are None from the environment or as they are by default.
+
+        Raises:
+            WrongUse: one of them is wrong; names each.
+        """
+        try:
+            return cls.model_validate({name: value for name, value in settings.items() if value is not None})
+        except ValidationError as error:
+            lines = (line.partition(":") for line in mistakes(error))
+            wrong = ";".join(f" TALLY_{place.upper()}:{what}" for place, _, what in lines)
+            raise WrongUse(f"A setting in the environment is wrong:{wrong}.") from None
 
     def mapping(self, source: str) -> Mapping:
         """The mapping of a source: own folder, the warehouse's, shipped, else the canonical layout.
 
         Raises:
-            WrongUse: the mapping has mistakes; names each.
+            WrongUse: the mapping has mistakes, each is named; or there is no such folder of mappings.
         """
+        if self.sources is not None and not self.sources.is_dir():
+            raise WrongUse(f"There is no folder of source mappings {self.sources}; name another with --sources.")
         folders = [self.sources, self.warehouse / "sources", shipped("sources")]
         for folder in folders:
             if folder is not None and (path := folder / f"{source}.toml").exists():

@@ -235,8 +235,8 @@ def _cents(text: pl.Expr, reading: Reading, unit: str) -> pl.Expr:
         plain = plain.str.replace_all(".", " ", literal=True)  # a point is then no mark at all
         plain = plain.str.replace(reading.decimal_mark, ".", literal=True)
     if unit == "minor":
-        return pl.when(plain.str.contains(r"^[+-]?\d{1,17}$")).then(plain).cast(pl.Int64, strict=False)
-    is_good = plain.str.contains(r"^[+-]?\d{1,15}(\.\d{1,2})?$")
+        return pl.when(plain.str.contains(r"^[+-]?\d{1,14}$")).then(plain).cast(pl.Int64, strict=False)
+    is_good = plain.str.contains(r"^[+-]?\d{1,12}(\.\d{1,2})?$")
     digits = pl.when(is_good).then(plain.str.replace(".", "", literal=True)).cast(pl.Int64, strict=False)
     places = plain.str.len_bytes() - plain.str.find(".", literal=True) - 1
     return digits * pl.when(places == 2).then(1).when(places == 1).then(10).otherwise(100)

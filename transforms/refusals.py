@@ -33,7 +33,7 @@ class Refusal(StrEnum):
     BAD_DATE = "bad_date", "The value is not a calendar date in the layout agreed."
     BAD_AMOUNT = (
         "bad_amount",
-        "The value is not a decimal with at most two places and at most fifteen digits before them.",
+        "The value is not a decimal with at most two places and at most twelve digits before them.",
     )
     BAD_INTEGER = "bad_integer", "The value is not a whole number."
     BAD_FLAG = "bad_flag", "The value is not true or false."
@@ -78,7 +78,7 @@ class FileRefusal(StrEnum):
     CONTROL_SHA256 = "control_sha256", "The file's SHA-256 differs from the control file's."
     CONTROL_AMOUNT = "control_amount", "The sum of the amounts differs from the control file's."
     TOO_MANY_REFUSED = "too_many_refused", "More rows are refused than the policy lets pass."
-    CHECK_FAILED = "check_failed", "A critical check on the file failed."
+    TOTAL_TOO_LARGE = "total_too_large", "The amounts come to more than ten million million, beyond any lender's book."
 
 
 RECORD_REFUSALS = (Refusal.BAD_ENCODING, Refusal.BAD_RECORD, Refusal.TOO_FEW_FIELDS, Refusal.TOO_MANY_FIELDS)

@@ -19,6 +19,10 @@ SELECT *, NULL::DATE AS known_to FROM status.loan_history
 UNION ALL BY NAME
 SELECT * FROM status.loan_history_past
 """
+_KNOWN_COMMENT = (
+    "COMMENT ON VIEW status.loan_history_known IS 'Month-ends as they are said now (known_to empty) and as they were"
+    " said before. 月末状态的现行与历史说法，known_to 为空者为现行。'"
+)
 
 
 def create(connection: duckdb.DuckDBPyConnection) -> None:
@@ -29,6 +33,7 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
         for statement in ddl(table):
             connection.execute(statement)
     connection.execute(_KNOWN_VIEW)
+    connection.execute(_KNOWN_COMMENT)
 
 
 def ddl(table: Table) -> list[str]:

@@ -243,7 +243,7 @@ def answer(root: Path, sql: str, output_format: str, output: Path | None) -> Non
             options = {"csv": "FORMAT csv, HEADER", "json": "FORMAT json, ARRAY", "parquet": "FORMAT parquet"}
             with tempfile.TemporaryDirectory() as folder:
                 target = output or Path(folder) / "answer"
-                copied = f"COPY ({sql.strip().rstrip(';')}) TO '{quoted(str(target))}' ({options[output_format]})"
+                copied = f"COPY (FROM asked) TO '{quoted(str(target))}' ({options[output_format]})"
                 connection.execute(copied)
                 if output is None:
                     # through our own stdout: opening /dev/stdout anew would write over what stands in a file already
