@@ -169,15 +169,17 @@ def _say_history(run: Run, lake: Lake, changes: Changes, histories: list[pl.Data
         before = read(connection, "status.loan_history", changes.accounts)
         loans = read(connection, "core.loans", changes.accounts)
     known = loans.select("source", "loan_id")
-    said = restate.restate(before, after, known, _causes(run, lake, loans), run.published.as_of, run.as_of)
+    said = restate.restate(
+        before, after, known, _causes(run, lake, loans, changes.waiting), run.published.as_of, run.as_of
+    )
     changes.write(changes.replaced, "status.loan_history", said.history)
     changes.write(changes.added, "status.loan_history_past", said.past)
     restatements = said.restatements.with_columns(run_id=pl.lit(run.run_id))
     changes.write(changes.added, "ops.restatements", restatements.select(*TABLES["ops.restatements"].schema))
 
 
-def _causes(run: Run, lake: Lake, loans: pl.DataFrame) -> pl.DataFrame:
-    """Per loan known before: the first new fact of the loan, else of its account, else the policy."""
+def _causes(run: Run, lake: Lake, loans: pl.DataFrame, waiting: pl.DataFrame) -> pl.DataFrame:
+    """Per loan known before: the first new fact of the loan that holds, else of its account, else the policy."""
     order = delivery_order(lake).lazy()
     facts = [
         _counting(run, lake, feed, order).select(
@@ -185,7 +187,8 @@ def _causes(run: Run, lake: Lake, loans: pl.DataFrame) -> pl.DataFrame:
             "delivery_no",
             "line_number",
             loan_id=pl.col("loan_id") if "loan_id" in feed.facts else pl.lit(None, pl.String),
-            fact=pl.format("{} {}", pl.lit(feed.name), key_text(feed)),
+            feed=pl.lit(feed.name),
+            key=key_text(feed),
         )
         for feed in account_feeds()
     ]
@@ -194,7 +197,8 @@ def _causes(run: Run, lake: Lake, loans: pl.DataFrame) -> pl.DataFrame:
         .join(lake.scan("deliveries").select("delivery_no", "path"), on="delivery_no")
         .join(lake.scan("accounts").select("account_no", "source", "account_id"), on="account_no")
         .sort("delivery_no", "line_number")
-        .with_columns(cause=pl.format("{} ({} line {})", "fact", "path", "line_number"))
+        .join(waiting.select(ROW).lazy(), on=ROW, how="anti")
+        .with_columns(cause=pl.format("{} {} ({} line {})", "feed", "key", "path", "line_number"))
         .collect()
     )
     of_loan = named.group_by("source", "loan_id").agg(of_loan=pl.col("cause").first())

@@ -49,6 +49,8 @@ class Staged:
     rows: dict[str, Path]
     """Per feed: Parquet of conformed rows with file_no."""
     faults: tuple[tuple[FileRefusal, str], ...]
+    remark: str | None
+    """What is worth a sentence although the file may be taken."""
     names_persons: bool
     """A line may name a person: identity numbers or names are taken from this file."""
     replay_of: str | None
@@ -93,10 +95,12 @@ def stage(run: Run, file_no: int, delivery: Delivery) -> Staged | None:
     control, faults = _control(run, delivery)
     found: records.Records | None = None
     rows: dict[str, Path] = {}
+    remark: str | None = None
     try:
         known = records.profile(delivery.path, mapping.format, delivery.sha256)
         found = records.read(delivery.path, mapping.format, run.workplace(f"records/{file_no}"), known)
         faults += _column_faults(run, mapping, found.columns)
+        remark = _kept_columns(run, mapping, found.columns)
         rows = _conformed(run, file_no, delivery, mapping, found)
     except records.Unreadable as error:
         faults.append((FileRefusal.UNREADABLE, str(error)))
@@ -119,6 +123,7 @@ def stage(run: Run, file_no: int, delivery: Delivery) -> Staged | None:
         header=withheld(header) if header is not None and names_persons and _is_strange(faults) else header,
         rows=rows,
         faults=tuple(faults),
+        remark=remark,
         names_persons=names_persons,
         replay_of=_replay_of(control),
     )
@@ -172,10 +177,22 @@ def _column_faults(run: Run, mapping: FileMapping, columns: Sequence[str]) -> li
     if lacking := missing_columns(mapping, columns):
         faults.append((FileRefusal.MISSING_COLUMN, f"The file lacks {'; '.join(lacking)}."))
     if run.policy.unknown_columns == "refuse" and (unknown := unknown_columns(mapping, columns)):
-        # without its required columns the header of a file of persons may be the first of them
-        named = f"{len(unknown)} of its columns" if faults and "customers" in mapping.feeds else ", ".join(unknown)
-        faults.append((FileRefusal.UNKNOWN_COLUMN, f"The mapping does not know {named}."))
+        faults.append((FileRefusal.UNKNOWN_COLUMN, f"The mapping does not know {_named(mapping, columns, unknown)}."))
     return faults
+
+
+def _kept_columns(run: Run, mapping: FileMapping, columns: Sequence[str]) -> str | None:
+    """The sentence about columns that the policy lets stand; their values, which may name persons, stay in the file."""
+    if run.policy.unknown_columns != "keep" or not (unknown := unknown_columns(mapping, columns)):
+        return None
+    return f"Kept in the file but not read, since the mapping does not know {_named(mapping, columns, unknown)}."
+
+
+def _named(mapping: FileMapping, columns: Sequence[str], unknown: Sequence[str]) -> str:
+    """The columns by name, or counted: without its required columns a file of persons may begin with one of them."""
+    if "customers" in mapping.feeds and missing_columns(mapping, columns):
+        return f"{len(unknown)} of its columns"
+    return ", ".join(unknown)
 
 
 def _conformed(
@@ -371,7 +388,7 @@ def _verdicts(
             "replay_of": item.replay_of,
             "fingerprint": item.fingerprint,
             "outcome": "refused" if sentences[item.file_no] else "accepted",
-            "reason": " ".join(sentences[item.file_no]) or None,
+            "reason": " ".join(sentences[item.file_no]) or item.remark,
         }
         for item in staged
     ]

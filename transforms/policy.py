@@ -127,7 +127,7 @@ class Policy(_Frozen):
     paid_after_delivery_days: Annotated[int, Field(ge=0)] = 1
     """A paid_date may lie this many days after the business date of its file."""
     unknown_columns: Literal["refuse", "keep", "ignore"] = "refuse"
-    """What a column that the mapping does not know does to its file."""
+    """A column that the mapping does not know: its file is refused, or taken with a word in its reason, or taken."""
     require_control: bool = False
     """Refuse files that come without a control file."""
     refused_rows_limit: Annotated[int, Field(ge=0)] = 20
