@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from expectations import published_risk
+from expectations import published_risk, published_share
 from expectations.checks import Check, Suite, sql_check
 from expectations.published_risk import holds as _holds
 from transforms.feeds import CREDIT_KINDS
@@ -49,6 +49,9 @@ def suites(policy: Policy) -> list[Suite]:
         "risk.concentration": published_risk.concentration(),
         "risk.early_warning": published_risk.early_warning(),
         "risk.collection": published_risk.collection(),
+        "share.portfolio": published_share.portfolio(policy),
+        "share.lender_comparison": published_share.lender_comparison(),
+        "share.overlap": published_share.overlap(policy),
     }
     tables = [
         Suite(name, None, name, [*_grain(table), *own.get(name, [])])

@@ -100,6 +100,7 @@ def _publish(run: Run, deliveries: tuple[Any, ...], notes: tuple[str, ...]) -> O
     accounts = tasks.account(run, judged, intake, changes)
     tasks.write_next(run, changes)
     tasks.aggregate(run)
+    tasks.share(run)
     checks = [*judged.checks, *tasks.audit(run, changes, accounts, intake.writer.now())]
     lake = tasks.commit(run, intake, accounts, checks)
     tasks.publish(run, lake)

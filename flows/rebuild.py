@@ -19,6 +19,7 @@ from flows.progress import track
 from flows.publishing import apply, record
 from flows.run import Run
 from flows.settings import Settings
+from flows.sharing import share
 from flows.stores.durable import write_durably
 from flows.stores.lake import DATASETS, Lake, LakeWriter, manifest_name
 from flows.stores.tables import Writer
@@ -144,6 +145,7 @@ def _night(run: Run, lake: Lake, building: str) -> Lake:
     made = replace(run, run_id=building)
     apply(made, changes)
     aggregate(made)
+    share(made)
     with made.open_next() as connection:
         record(run, Writer(connection), lake)
     shutil.rmtree(run.work, ignore_errors=True)

@@ -9,7 +9,7 @@ from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
-from flows import accounting, aggregating, bookkeeping, intake, judging, looking, publishing
+from flows import accounting, aggregating, bookkeeping, intake, judging, looking, publishing, sharing
 from flows.measuring import measured
 
 P = ParamSpec("P")
@@ -42,6 +42,7 @@ books = _step(bookkeeping.books, "keep the books", 360)
 account = _step(accounting.account, "account for every row", 60)
 write_next = _step(publishing.write_next, "write the next warehouse", 120)
 aggregate = _step(aggregating.aggregate, "tell the risk", 120)
+share = _step(sharing.share, "share aggregates", 60)
 audit = _step(publishing.audit, "audit the next warehouse", 120)
 commit = _step(publishing.commit, "record the run", 30)
 publish = _step(publishing.publish, "publish", 60, retries=0)

@@ -11,6 +11,7 @@ import polars as pl
 
 from transforms.declare import UTC_MICROSECONDS, Field, Kind, cents, fields_of
 from transforms.risk_fields import RISK_FIELDS
+from transforms.share_fields import SHARE_FIELDS
 from transforms.status_fields import STATUS_FIELDS
 
 __all__ = ["FIELDS", "UTC_MICROSECONDS", "Field", "Kind", "cents", "schema_of"]
@@ -271,6 +272,7 @@ _ALL_FIELDS: list[Field] = [
     ),
     *STATUS_FIELDS,
     *RISK_FIELDS,
+    *SHARE_FIELDS,
 ]
 FIELDS: dict[str, Field] = {field.name: field for field in _ALL_FIELDS}
 if len(FIELDS) != len(_ALL_FIELDS):

@@ -111,6 +111,13 @@ class LossPolicy(_Frozen):
         return tuple(float(each) for each in value) if isinstance(value, list | tuple) else value
 
 
+class SharingPolicy(_Frozen):
+    """What may be shown to others."""
+
+    least_people: Annotated[int, Field(ge=1)] = 10
+    """Fewest people that a cell of a shared aggregate may show."""
+
+
 class Policy(_Frozen):
     """One versioned set of rules; everything published carries its version."""
 
@@ -146,6 +153,8 @@ class Policy(_Frozen):
     """Five-tier class."""
     loss: LossPolicy = LossPolicy()
     """Expected credit loss and early warning."""
+    sharing: SharingPolicy = SharingPolicy()
+    """What may be shown to others."""
     products: dict[str, ProductPolicy] = {}
     """Rules by product code; `default` is for all that are not named."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.risk_tables import RISK_TABLES
+from transforms.share_tables import SHARE_TABLES
 from transforms.table import Table
 
 __all__ = ["ALL", "BUCKETS", "FINISHED", "TABLES", "Table", "own_schema"]
@@ -379,6 +380,7 @@ _ALL_TABLES: list[Table] = [
         ),
     ),
     *RISK_TABLES,
+    *SHARE_TABLES,
     Table(
         "ops.runs",
         "night",
