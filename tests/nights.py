@@ -27,7 +27,7 @@ version = "test"
 @contextmanager
 def plain_steps() -> Iterator[None]:
     """The steps without Prefect around them, and nothing told to its server."""
-    plain = {name: step.fn for name, step in STEPS.items()}
+    plain: dict[str, Any] = {name: step.fn for name, step in STEPS.items()}
     with mock.patch.multiple(tasks, **plain), mock.patch.object(flow, "tell"):
         yield
 
