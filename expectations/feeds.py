@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from expectations.rules import RowRule, in_order, in_set, not_negative, positive, row_rules
-from transforms.feeds import EVENT_KINDS, REPAYMENT_KINDS
+from transforms.feeds import COMPANY_KINDS, EVENT_KINDS, RELATION_KINDS, REPAYMENT_KINDS
 from transforms.refusals import Refusal
+
+_CURRENCY = RowRule(
+    Refusal.UNKNOWN_CURRENCY,
+    "currency",
+    "Only currencies on the policy's list, all with two decimals, are counted right.",
+    "currency NOT IN ({currencies})",
+)
 
 _ACCOUNTS = (
     not_negative("credit_limit", "credit_limit_cents", "A negative limit would put every account over it."),
-    RowRule(
-        Refusal.UNKNOWN_CURRENCY,
-        "currency",
-        "Only currencies on the policy's list, all with two decimals, are counted right.",
-        "currency NOT IN ({currencies})",
-    ),
+    _CURRENCY,
     in_order("closed_date", "opened_date", "closed_date", "An account cannot close before it opens."),
 )
 
@@ -65,6 +67,38 @@ _CUSTOMERS = (not_negative("income_monthly", "income_monthly_cents", "An income 
 
 _ORDERS = (positive("amount", "amount_cents", "A purchase of nothing is no purchase."),)
 
+_CONSENTS = (
+    in_order("withdrawn_date", "granted_date", "withdrawn_date", "A consent cannot be withdrawn before it was given."),
+)
+
+_COMPANIES = (in_set("kind", "kind", COMPANY_KINDS, "A project is judged by its sponsors, a company by its people."),)
+
+_RELATIONS = (
+    in_set("kind", "kind", RELATION_KINDS, "The kind decides how a person's standing counts for the company."),
+    RowRule(
+        Refusal.MISSING,
+        "customer_id",
+        "A relation to nobody says nothing about the company.",
+        "relation_id IS NOT NULL AND customer_id IS NULL AND other_company_id IS NULL",
+    ),
+    RowRule(
+        Refusal.AMBIGUOUS,
+        "other_company_id",
+        "Nobody knows whether the person or the company is meant.",
+        "customer_id IS NOT NULL AND other_company_id IS NOT NULL",
+    ),
+    RowRule(
+        Refusal.OUT_OF_RANGE,
+        "share_rate",
+        "Nobody holds more than the whole of a company.",
+        "share_rate > 1",
+        ("ExpectColumnValuesToBeBetween", {"column": "share_rate", "max_value": 1}),
+    ),
+    not_negative("amount", "amount_cents", "What is guaranteed is zero or more."),
+    _CURRENCY,
+    in_order("until_date", "from_date", "until_date", "A relation cannot end before it begins."),
+)
+
 RULES: dict[str, tuple[RowRule, ...]] = {
     "accounts": row_rules("accounts", _ACCOUNTS),
     "installments": row_rules("installments", _INSTALLMENTS),
@@ -72,5 +106,10 @@ RULES: dict[str, tuple[RowRule, ...]] = {
     "events": row_rules("events", _EVENTS),
     "customers": row_rules("customers", _CUSTOMERS),
     "orders": row_rules("orders", _ORDERS),
+    "consents": row_rules("consents", _CONSENTS),
+    "notices": row_rules("notices", ()),
+    "companies": row_rules("companies", _COMPANIES),
+    "relations": row_rules("relations", _RELATIONS),
+    "screenings": row_rules("screenings", ()),
 }
 """Rules by feed; a rule's place in its tuple is its bit in `reasons`."""

@@ -84,6 +84,7 @@ _READING = {
     Refusal.BAD_DATE: "Days past due are counted from dates; a guess would restate somebody's credit.",
     Refusal.BAD_AMOUNT: "Money is exact to the cent or it is not taken.",
     Refusal.BAD_INTEGER: "A number that orders rows must be whole.",
+    Refusal.BAD_RATE: "A share that cannot be read would weigh a person wrongly.",
     Refusal.BAD_FLAG: "A deletion must be meant.",
 }
 

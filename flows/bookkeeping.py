@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from flows.intake import Intake, account_feeds, delivery_order, new_facts, with_linked
+from flows.intake import Intake, account_feeds, delivery_order, new_facts, register_feeds, with_linked
 from flows.refusing import key_text
 from flows.run import Run
 from flows.stores.lake import WAITING_ROWS, Lake
@@ -38,7 +38,9 @@ class Changes:
     customers: pl.DataFrame
     """source, customer_id of the customers worked on."""
     replaced: dict[str, list[Path]] = field(default_factory=dict)
-    """Tables whose rows of the accounts (or customers) worked on are replaced."""
+    """Tables whose rows of the accounts (or customers, or keys) worked on are replaced."""
+    keys: dict[str, pl.DataFrame] = field(default_factory=dict)
+    """Register tables: the keys whose rows are replaced."""
     whole: dict[str, list[Path]] = field(default_factory=dict)
     """Tables replaced whole."""
     added: dict[str, list[Path]] = field(default_factory=dict)
@@ -47,6 +49,14 @@ class Changes:
     """Tables whose rows of the as-of date are replaced."""
     waiting: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WAITING_ROWS))
     """Rows of the accounts worked on whose references do not hold."""
+
+    def worked_on(self, table: str) -> pl.DataFrame:
+        """The keys whose rows of a replaced table give way."""
+        if table in self.keys:
+            return self.keys[table]
+        if table == "core.customers":
+            return self.customers
+        return self.accounts.select("source", "account_id")
 
     def write(self, into: dict[str, list[Path]], table: str, rows: pl.DataFrame) -> None:
         """Keeps rows in a file for publishing."""
@@ -68,6 +78,7 @@ def books(run: Run, intake: Intake) -> Changes:
     _carry_over(run, lake, changes)
     _write_state(lake, intake, changes, states)
     _customers(run, lake, changes)
+    _registers(run, lake, changes)
     _finish(run, changes)
     return changes
 
@@ -310,6 +321,22 @@ def _touched_customers(run: Run, lake: Lake, customers: pl.DataFrame) -> pl.Data
 def _customers(run: Run, lake: Lake, changes: Changes) -> None:
     """core.customers of the customers worked on."""
     changes.write(changes.replaced, "core.customers", customers_at(lake, changes.customers, run.as_of))
+
+
+def _registers(run: Run, lake: Lake, changes: Changes) -> None:
+    """The register tables: of each key that came in, the latest row in the order of deliveries."""
+    order = delivery_order(lake).lazy()
+    for feed in register_feeds():
+        key = ["source", *feed.key]
+        keys = new_facts(run, lake, feed.name).select(key).unique().collect()
+        if keys.is_empty():
+            continue
+        facts = lake.scan(f"facts/{feed.name}").join(keys.lazy(), on=key, how="semi").join(order, on="delivery_no")
+        table = f"core.{feed.name}"
+        changes.keys[table] = keys
+        changes.write(
+            changes.replaced, table, versions.latest(facts, feed).select(*TABLES[table].schema).sort(key).collect()
+        )
 
 
 def customers_at(lake: Lake, customers: pl.DataFrame, day: date, known: int | None = None) -> pl.DataFrame:

@@ -94,6 +94,11 @@ def account_feeds() -> list[Feed]:
     return [feed for feed in FEEDS.values() if feed.of_account]
 
 
+def register_feeds() -> list[Feed]:
+    """The feeds that belong to no account and whose latest row holds."""
+    return [feed for feed in FEEDS.values() if feed.is_register]
+
+
 def new_facts(run: Run, lake: Lake, feed: str) -> pl.LazyFrame:
     """The facts of a feed that this run added."""
     return lake.scan(f"facts/{feed}").filter(pl.col("run_no") == run.run_no)

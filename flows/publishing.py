@@ -36,12 +36,11 @@ def apply(run: Run, changes: Changes) -> None:
     """Brings the night's changes into the next warehouse file."""
     with run.open_next() as connection:
         writer = Writer(connection)
-        connection.register("worked_accounts", changes.accounts.select("source", "account_id").to_arrow())
-        connection.register("worked_customers", changes.customers.to_arrow())
         for table, paths in changes.replaced.items():
             if run.published is not None:
-                key, worked = ("customer_id", "customers") if table == "core.customers" else ("account_id", "accounts")
-                writer.delete(table, f"worked_{worked}", ("source", key))
+                worked_on = changes.worked_on(table)
+                connection.register("worked_on", worked_on.to_arrow())
+                writer.delete(table, "worked_on", worked_on.columns)
             writer.append_files(table, paths)
         for table, paths in changes.whole.items():
             writer.clear(table)

@@ -170,6 +170,8 @@ def _cell(column: FeedColumn, mapping: FeedMapping, default: Reading, context: D
             cell = _cents(text, reading, unit)
         case Kind.INTEGER:
             cell = pl.when(text.str.contains(r"^[+-]?\d{1,9}$")).then(text).cast(pl.Int32, strict=False)
+        case Kind.RATE:
+            cell = pl.when(text.str.contains(r"^\d{1,3}(\.\d{1,9})?$")).then(text).cast(pl.Float64, strict=False)
         case Kind.FLAG:
             cell = text.str.to_lowercase().replace_strict(_FLAGS, default=None, return_dtype=pl.Boolean)
         case _:
@@ -323,6 +325,8 @@ def _person_id(key: bytes) -> pl.Expr:
 def _defaults(feed_name: str, context: DeliveryContext) -> list[pl.Expr]:
     if feed_name == "accounts":
         return [pl.col("currency").fill_null(context.currency), pl.col("lender_id").fill_null(context.source)]
+    if feed_name == "relations":
+        return [pl.col("currency").fill_null(context.currency)]
     if feed_name == "installments":
         # an empty cell is 0; one that cannot be read has its mark already
         return [pl.col(f"{name}_cents").fill_null(0) for name in _DEFAULT_ZERO]

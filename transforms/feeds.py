@@ -1,4 +1,4 @@
-"""The six canonical feeds: key, columns as delivered, and the amount of a row."""
+"""The canonical feeds, six of credit and five registers: key, columns as delivered, and the amount of a row."""
 
 from __future__ import annotations
 
@@ -69,6 +69,11 @@ class Feed:
         """Fields that no lender sends."""
         return ("person_id",) if self.name == "customers" else ()
 
+    @property
+    def is_register(self) -> bool:
+        """Of no account and without versions in force: the latest row of a key is what holds."""
+        return not self.of_account and not self.keeps_versions
+
     def column(self, name: str) -> FeedColumn:
         """The column of that delivered name; KeyError when the feed has none."""
         return {column.name: column for column in self.columns}[name]
@@ -127,6 +132,44 @@ _ALL_FEEDS = [
         _columns("order_id account_id order_date amount", "category_code loan_id is_deleted"),
         ("amount_cents",),
     ),
+    Feed(
+        "consents",
+        ("consent_id",),
+        _columns("consent_id customer_id recipient purpose granted_date", "withdrawn_date is_deleted"),
+        (),
+        of_account=False,
+    ),
+    Feed(
+        "notices",
+        ("notice_id",),
+        _columns("notice_id customer_id sent_date", "loan_id channel_code is_deleted"),
+        (),
+        of_account=False,
+    ),
+    Feed(
+        "companies",
+        ("company_id",),
+        _columns("company_id kind", "registration_number industry_code region_code is_deleted"),
+        (),
+        of_account=False,
+    ),
+    Feed(
+        "relations",
+        ("relation_id",),
+        _columns(
+            "relation_id company_id kind",
+            "customer_id other_company_id share_rate amount currency from_date until_date loan_id is_deleted",
+        ),
+        ("amount_cents",),
+        of_account=False,
+    ),
+    Feed(
+        "screenings",
+        ("screening_id",),
+        _columns("screening_id company_id recipient purpose asked_date", "is_deleted"),
+        (),
+        of_account=False,
+    ),
 ]
 FEEDS: dict[str, Feed] = {feed.name: feed for feed in _ALL_FEEDS}
 
@@ -145,3 +188,5 @@ EVENT_KINDS = (
     "plan_offered",
     "account_frozen",
 )
+COMPANY_KINDS = ("company", "project")
+RELATION_KINDS = ("legal_representative", "guarantor", "controller", "sponsor", "subsidiary")

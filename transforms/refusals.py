@@ -36,6 +36,7 @@ class Refusal(StrEnum):
         "The value is not a decimal with at most two places and at most twelve digits before them.",
     )
     BAD_INTEGER = "bad_integer", "The value is not a whole number."
+    BAD_RATE = "bad_rate", "The value is not a decimal number, such as 0.25."
     BAD_FLAG = "bad_flag", "The value is not true or false."
     BAD_UNFOLD = "bad_unfold", "The count of rows to unfold is not a whole number from 1 to 1000."
     # the row breaks a rule
@@ -44,6 +45,7 @@ class Refusal(StrEnum):
     NEGATIVE_AMOUNT = "negative_amount", "The amount must not be negative."
     NOT_POSITIVE = "not_positive", "The amount must be greater than zero."
     OUT_OF_RANGE = "out_of_range", "The value lies outside the range in which it makes sense."
+    AMBIGUOUS = "ambiguous", "The row names both a person and a company where one of them is meant."
     DATE_ORDER = "date_order", "The two dates are in the wrong order."
     PAID_IN_FUTURE = "paid_in_future", "The money is dated later than its file allows."
     CONFLICT = "conflict", "Two rows of this file have the same key and different content."
@@ -87,6 +89,7 @@ _CELL_REFUSAL = {
     Kind.DATE: Refusal.BAD_DATE,
     Kind.AMOUNT: Refusal.BAD_AMOUNT,
     Kind.INTEGER: Refusal.BAD_INTEGER,
+    Kind.RATE: Refusal.BAD_RATE,
     Kind.FLAG: Refusal.BAD_FLAG,
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from transforms.register_tables import REGISTER_TABLES
 from transforms.risk_tables import RISK_TABLES
 from transforms.share_tables import SHARE_TABLES
 from transforms.table import Table
@@ -185,6 +186,7 @@ _ALL_TABLES: list[Table] = [
             "valid_from",
         ),
     ),
+    *REGISTER_TABLES,
     Table(
         "status.loan_status",
         "state",

@@ -15,7 +15,7 @@ from expectations.engine import run_suites
 from expectations.feeds import RULES
 from expectations.rules import CONFLICT, RowRule, mask_sql
 from transforms.conform import DeliveryContext, conform
-from transforms.feeds import EVENT_KINDS, FEEDS, REPAYMENT_KINDS
+from transforms.feeds import COMPANY_KINDS, EVENT_KINDS, FEEDS, RELATION_KINDS, REPAYMENT_KINDS
 from transforms.mapping import FeedMapping, Reading
 from transforms.policy import Policy
 from transforms.refusals import RECORD_REFUSALS, Refusal
@@ -98,6 +98,48 @@ GOOD: dict[str, Cells] = {
         "category_code": "phone",
         "loan_id": "l1",
     },
+    "consents": {
+        "consent_id": "k1",
+        "customer_id": "c1",
+        "recipient": "bureau",
+        "purpose": "credit_report",
+        "granted_date": "2026-01-01",
+        "withdrawn_date": "2026-02-01",
+    },
+    "notices": {
+        "notice_id": "n1",
+        "customer_id": "c1",
+        "sent_date": "2026-02-01",
+        "loan_id": "l1",
+        "channel_code": "sms",
+    },
+    "companies": {
+        "company_id": "f1",
+        "kind": "company",
+        "registration_number": "91310000MA1K30EX9N",
+        "industry_code": "C39",
+        "region_code": "31",
+    },
+    "relations": {
+        "relation_id": "v1",
+        "company_id": "f1",
+        "kind": "guarantor",
+        "customer_id": "c1",
+        "other_company_id": "",
+        "share_rate": "0.25",
+        "amount": "5000.00",
+        "currency": "CNY",
+        "from_date": "2026-01-01",
+        "until_date": "2026-12-31",
+        "loan_id": "l1",
+    },
+    "screenings": {
+        "screening_id": "s1",
+        "company_id": "f1",
+        "recipient": "lender",
+        "purpose": "loan_application",
+        "asked_date": "2026-03-01",
+    },
 }
 
 OTHER_CONTENT: dict[str, Cells] = {
@@ -107,6 +149,11 @@ OTHER_CONTENT: dict[str, Cells] = {
     "events": {"note": "agreed by letter"},
     "customers": {"employment_code": "part"},
     "orders": {"category_code": "book"},
+    "consents": {"recipient": "lender"},
+    "notices": {"channel_code": "letter"},
+    "companies": {"region_code": "44"},
+    "relations": {"kind": "sponsor"},
+    "screenings": {"recipient": "bureau"},
 }
 """The same key says something else."""
 
@@ -164,6 +211,33 @@ OWN: dict[tuple[str, str], Case] = {
     ("events", "negative_amount: amount"): at_least_zero("amount"),
     ("customers", "negative_amount: income_monthly"): at_least_zero("income_monthly"),
     ("orders", "not_positive: amount"): (files({"amount": "0.01"}), files({"amount": "0"}, {"amount": "-5"})),
+    ("consents", "date_order: withdrawn_date"): (
+        files({"withdrawn_date": "2026-01-01"}, {"withdrawn_date": ""}),
+        files({"withdrawn_date": "2025-12-31"}),
+    ),
+    ("companies", "unknown_code: kind"): of_kinds(COMPANY_KINDS),
+    ("relations", "unknown_code: kind"): of_kinds(RELATION_KINDS),
+    ("relations", "missing: customer_id"): (
+        files({"customer_id": "", "other_company_id": "f2"}),
+        files({"customer_id": "", "other_company_id": ""}),
+    ),
+    ("relations", "ambiguous: other_company_id"): (
+        files({"other_company_id": ""}),
+        files({"other_company_id": "f2"}),
+    ),
+    ("relations", "out_of_range: share_rate"): (
+        files({"share_rate": "0"}, {"share_rate": "1"}, {"share_rate": ""}),
+        files({"share_rate": "1.01"}, {"share_rate": "25"}),
+    ),
+    ("relations", "negative_amount: amount"): at_least_zero("amount"),
+    ("relations", "unknown_currency: currency"): (
+        files({"currency": "INR"}, {"currency": ""}),
+        files({"currency": "USD"}, {"currency": "cny"}),
+    ),
+    ("relations", "date_order: until_date"): (
+        files({"until_date": "2026-01-01"}, {"until_date": ""}),
+        files({"until_date": "2025-12-31"}),
+    ),
 }
 """The rules that a feed declares for itself."""
 
@@ -172,6 +246,7 @@ OF_CELLS: dict[Refusal, tuple[str, str]] = {
     Refusal.BAD_DATE: ("{}T23:59:59", "2026-02-30"),
     Refusal.BAD_AMOUNT: ("10.5", "10.055"),
     Refusal.BAD_INTEGER: ("+7", "1.5"),
+    Refusal.BAD_RATE: ("0.125", "25%"),
     Refusal.BAD_FLAG: ("FALSE", "no"),
 }
 """A text that reads, made from the good one, and one that does not."""
