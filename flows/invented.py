@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from transforms.feeds import CREDIT_KINDS, EVENT_KINDS, FEEDS, REPAYMENT_KINDS
+from transforms.feeds import CREDIT_FEEDS, CREDIT_KINDS, EVENT_KINDS, FEEDS, REPAYMENT_KINDS
 from transforms.fields import Kind
 
 Ints = npt.NDArray[np.int64]
@@ -99,7 +99,7 @@ class Book:
 
 
 def write_book(
-    landing: Path, book: Book, feeds: Sequence[str] = tuple(FEEDS), business_date: date | None = None
+    landing: Path, book: Book, feeds: Sequence[str] = CREDIT_FEEDS, business_date: date | None = None
 ) -> list[Path]:
     """Write the whole book below `landing/<source>/`; returns the files.
 

@@ -172,6 +172,8 @@ _ALL_FEEDS = [
     ),
 ]
 FEEDS: dict[str, Feed] = {feed.name: feed for feed in _ALL_FEEDS}
+CREDIT_FEEDS = tuple(name for name, feed in FEEDS.items() if not feed.is_register)
+"""The feeds that say who owes what."""
 
 REPAYMENT_KINDS = ("payment", "refund", "waiver", "recovery", "reversal", "chargeback")
 CREDIT_KINDS = ("payment", "refund", "waiver", "recovery")
