@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 
+from flows.batching import Batch, Worked, batches, known_facts, work
 from flows.intake import Intake, account_feeds, delivery_order, new_facts, register_feeds, with_linked
+from flows.progress import follow
 from flows.refusing import key_text
 from flows.run import Run
+from flows.stores import storage
 from flows.stores.lake import WAITING_ROWS, Lake
 from flows.stores.tables import read
 from transforms import carry, restate, versions
-from transforms.book import keep
 from transforms.feeds import FEEDS, Feed
 from transforms.obligors import finish
 from transforms.tables import TABLES, own_schema
 
-BATCH_ACCOUNTS = 16_384
-"""Accounts worked on at once; bounds memory."""
+HISTORY_BATCHES = 8
+"""Batches whose month-ends are held against what was said before at once; bounds memory."""
 ROW = ["feed", "key", "delivery_no", "line_number"]
 """What tells one waiting row from another; one line may give many rows."""
 _STATE = ("open_items", "paid_months", "deferred", "next_change")
@@ -73,10 +74,10 @@ def books(run: Run, intake: Intake) -> Changes:
     numbers = _touched(run, lake, intake.touched)
     accounts = lake.scan("accounts").join(numbers.lazy(), on="account_no", how="semi").collect()
     changes = Changes(run.workplace("tables"), accounts, _touched_customers(run, lake, intake.customers))
-    histories, states = _work_through(run, lake, changes)
-    _say_history(run, lake, changes, histories)
+    worked = _work_through(run, lake, changes)
+    _say_history(run, lake, changes, worked)
     _carry_over(run, lake, changes)
-    _write_state(lake, intake, changes, states)
+    _write_state(lake, intake, changes, worked)
     _customers(run, lake, changes)
     _registers(run, lake, changes)
     _finish(run, changes)
@@ -91,98 +92,64 @@ def _touched(run: Run, lake: Lake, touched: pl.DataFrame) -> pl.DataFrame:
     return with_linked(lake, pl.concat([touched, due]).unique())
 
 
-def _batches(lake: Lake, accounts: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """The accounts in batches: linked ones together, the others by number."""
-    links = lake.scan("links").collect()
-    linked = pl.concat([links.select("account_no"), links.select(account_no="other_no")]).unique()
-    together = accounts.join(linked, on="account_no", how="semi")
-    if together.height:
-        yield together
-    yield from accounts.join(linked, on="account_no", how="anti").sort("account_no").iter_slices(BATCH_ACCOUNTS)
-
-
-def facts_of(lake: Lake, accounts: pl.DataFrame, known: int | None = None) -> dict[str, pl.DataFrame]:
-    """Per feed of an account, every fact of the accounts with its place in the order of deliveries.
-
-    Args:
-        lake: the lake.
-        accounts: their account_no.
-        known: only what the runs up to this number knew; default: everything.
-    """
-    order = delivery_order(lake).lazy()
-    low, high = accounts["account_no"].min(), accounts["account_no"].max()
-    wanted = accounts.select("account_no").lazy()
-    scans = [
-        known_facts(lake, feed.name, known)
-        .filter(pl.col("account_no").is_between(pl.lit(low), pl.lit(high)))
-        .join(wanted, on="account_no", how="semi")
-        .join(order, on="delivery_no")
-        for feed in account_feeds()
+def _work_through(run: Run, lake: Lake, changes: Changes) -> list[Worked]:
+    """Works on every touched account in full, batch by batch, wherever the runner sends them."""
+    into = run.shared_place("batches")
+    tasks = [
+        Batch(number, accounts, lake, run.policy, run.as_of, into)
+        for number, accounts in enumerate(batches(lake, changes.accounts))
     ]
-    return dict(zip((feed.name for feed in account_feeds()), pl.collect_all(scans), strict=True))
-
-
-def known_facts(lake: Lake, feed: str, known: int | None = None) -> pl.LazyFrame:
-    """The facts of a feed: all, or only those that the runs up to a number knew."""
-    facts = lake.scan(f"facts/{feed}")
-    return facts if known is None else facts.filter(pl.col("run_no") <= known)
-
-
-def _work_through(run: Run, lake: Lake, changes: Changes) -> tuple[list[pl.DataFrame], dict[str, list[pl.DataFrame]]]:
-    """Works on every touched account in full; month-end histories and states, by batch."""
-    histories: list[pl.DataFrame] = []
-    states: dict[str, list[pl.DataFrame]] = {name: [] for name in _STATE}
-    waiting: list[pl.DataFrame] = []
-    for batch in _batches(lake, changes.accounts):
-        book = keep(facts_of(lake, batch), run.policy, run.as_of)
-        for table, rows in book.tables.items():
-            if table == "status.loan_history":
-                histories.append(rows)
-            elif table == "core.accounts":
-                seen = batch.select("source", "account_id", "first_seen_run")
-                changes.write(changes.replaced, table, rows.join(seen, on=["source", "account_id"]))
-            else:
-                changes.write(changes.whole if table in _STATUS else changes.replaced, table, rows)
-        for name, rows in book.state.items():
-            states[name].append(rows)
-        waiting += [_waiting_rows(rows, FEEDS[name]) for name, rows in book.waiting.items() if rows.height]
+    local = run.workplace("batches")
+    done = follow(run.runner.map(work, tasks), len(tasks), "work on accounts")
+    worked = sorted((_fetched(each, local) for each in done), key=lambda each: each.number)
+    for each in worked:
+        for table, path in each.tables.items():
+            if table != "status.loan_history":
+                into_tables = changes.whole if table in _STATUS else changes.replaced
+                into_tables.setdefault(table, []).extend([path] if path else [])
+    waiting = [pl.read_parquet(each.waiting) for each in worked if each.waiting]
     if waiting:
         changes.waiting = pl.concat(waiting).unique(ROW, maintain_order=True)
-    return histories, states
+    return worked
 
 
-def _waiting_rows(rows: pl.DataFrame, feed: Feed) -> pl.DataFrame:
-    """Waiting rows of one feed in the layout of the state."""
-    said = [name for name in feed.facts if name not in ("source", "is_deleted")]
-    return rows.select(
-        "account_no",
-        pl.lit(feed.name).alias("feed"),
-        "source",
-        key_text(feed).alias("key"),
-        "delivery_no",
-        "line_number",
-        pl.sum_horizontal(feed.amounts).cast(pl.Int64).alias("amount_cents"),
-        "waits_for",
-        pl.struct(said).struct.json_encode().alias("row"),
-        pl.lit(None, pl.Date).alias("first_refused_on"),
-    )
+def _fetched(worked: Worked, folder: Path) -> Worked:
+    """The batch with files of this machine."""
+
+    def here(files: dict[str, Path | None]) -> dict[str, Path | None]:
+        return {name: storage.fetch(path, folder) if path else None for name, path in files.items()}
+
+    waiting = storage.fetch(worked.waiting, folder) if worked.waiting else None
+    return replace(worked, tables=here(worked.tables), state=here(worked.state), waiting=waiting)
 
 
-def _say_history(run: Run, lake: Lake, changes: Changes, histories: list[pl.DataFrame]) -> None:
+def _say_history(run: Run, lake: Lake, changes: Changes, worked: list[Worked]) -> None:
     """Month-ends of the accounts worked on, against what was said of them before."""
-    nothing = {name: kind for name, kind in TABLES["status.loan_history"].schema.items() if name != "known_from"}
-    after = pl.concat([pl.DataFrame(schema=nothing), *histories])
+    table = "status.loan_history"
     if run.published is None:
-        rows = after.with_columns(known_from=pl.lit(run.as_of))
-        changes.write(changes.replaced, "status.loan_history", rows)
+        for path in (path for each in worked if (path := each.tables.get(table))):
+            changes.write(changes.replaced, table, pl.read_parquet(path).with_columns(known_from=pl.lit(run.as_of)))
         return
     with run.reader() as connection:
-        before = read(connection, "status.loan_history", changes.accounts)
         loans = read(connection, "core.loans", changes.accounts)
-    known = loans.select("source", "loan_id")
-    said = restate.restate(
-        before, after, known, _causes(run, lake, loans, changes.waiting), run.published.as_of, run.as_of
-    )
+    causes = _causes(run, lake, loans, changes.waiting)
+    changes.replaced.setdefault(table, [])
+    for first in range(0, len(worked), HISTORY_BATCHES):
+        _restate(run, changes, worked[first : first + HISTORY_BATCHES], loans, causes)
+
+
+def _restate(run: Run, changes: Changes, worked: list[Worked], loans: pl.DataFrame, causes: pl.DataFrame) -> None:
+    """Month-ends of some batches: what is said now, what was said before, and what was restated."""
+    if run.published is None:
+        raise RuntimeError("Nothing was said before the first night.")
+    nothing = {name: kind for name, kind in TABLES["status.loan_history"].schema.items() if name != "known_from"}
+    paths = [path for each in worked if (path := each.tables.get("status.loan_history"))]
+    after = pl.concat([pl.DataFrame(schema=nothing), *(pl.read_parquet(path) for path in paths)])
+    accounts = pl.concat(each.accounts.select("source", "account_id") for each in worked)
+    with run.reader() as connection:
+        before = read(connection, "status.loan_history", accounts)
+    known = loans.join(accounts, on=["source", "account_id"], how="semi").select("source", "loan_id")
+    said = restate.restate(before, after, known, causes, run.published.as_of, run.as_of)
     changes.write(changes.replaced, "status.loan_history", said.history)
     changes.write(changes.added, "status.loan_history_past", said.past)
     restatements = said.restatements.with_columns(run_id=pl.lit(run.run_id))
@@ -300,12 +267,13 @@ def _of(lake: Lake, dataset: str, accounts: pl.DataFrame) -> pl.DataFrame:
     return lake.scan(dataset).join(accounts.lazy(), on="account_no", how="semi").collect()
 
 
-def _write_state(lake: Lake, intake: Intake, changes: Changes, states: dict[str, list[pl.DataFrame]]) -> None:
+def _write_state(lake: Lake, intake: Intake, changes: Changes, worked: list[Worked]) -> None:
     """The state after this night: of the accounts worked on as it is now, of all others as it was."""
     worked_on = changes.accounts.select("account_no").lazy()
     for name in _STATE:
         kept = lake.scan(f"state/{name}").join(worked_on, on="account_no", how="anti")
-        rows = [frame.lazy().cast(kept.collect_schema()) for frame in states[name]]
+        schema = kept.collect_schema()
+        rows = [pl.scan_parquet(path).cast(schema) for each in worked if (path := each.state.get(name))]
         intake.writer.replace(f"state/{name}", pl.concat([kept, *rows]).sort("account_no"))
 
 

@@ -30,5 +30,9 @@ class Locked(TallyError):
     """Another run holds the warehouse."""
 
 
+class TryAgain(TallyError):
+    """Something outside did not answer; the run may be tried again."""
+
+
 class Damaged(TallyError):
     """The warehouse or the lake is not as it was left."""

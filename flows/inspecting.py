@@ -14,7 +14,8 @@ from typing import Any
 
 import polars as pl
 
-from flows.bookkeeping import customers_at, facts_of, known_facts
+from flows.batching import facts_of, known_facts
+from flows.bookkeeping import customers_at
 from flows.errors import WrongUse
 from flows.intake import with_linked
 from flows.settings import Settings
@@ -162,7 +163,7 @@ def _opened(settings: Settings) -> tuple[Warehouse, Published, Lake]:
     published = warehouse.published()
     if published is None:
         raise WrongUse(f"There is no warehouse at {warehouse.file} yet: run `tally nightly` first.")
-    return warehouse, published, Lake(settings.warehouse / "lake").at(published.manifest)
+    return warehouse, published, Lake(settings.lake_place()).at(published.manifest)
 
 
 def _when(lake: Lake, question: Question) -> tuple[date, Knowledge]:

@@ -44,7 +44,7 @@ def take_in(run: Run, deliveries: pl.DataFrame, accepted: dict[str, list[Path]])
         accepted: per feed, Parquet files of accepted rows: file_no, line_number, row_no, row_amount_cents and the
             fact columns but source.
     """
-    writer = LakeWriter(run.lake, run.run_id, run.run_no)
+    writer = LakeWriter(run.lake, run.run_id, run.run_no, run.workplace("lake"))
     registry = _register(run, writer, deliveries)
     order = delivery_order(writer.now())
     news = {

@@ -46,11 +46,16 @@ def log_to_stderr() -> None:
 
 def track(items: Sequence[T], title: str) -> Iterable[T]:
     """The items one by one, with the progress told."""
+    return follow(items, len(items), title)
+
+
+def follow(items: Iterable[T], total: int, title: str) -> Iterable[T]:
+    """So many items as they come, with the progress told."""
     if not _bars:
-        logger.info("%s: %s", title, f"{len(items)} to do")
+        logger.info("%s: %s", title, f"{total} to do")
         yield from items
         return
-    task = _bars[-1].add_task(title, total=len(items))
+    task = _bars[-1].add_task(title, total=total)
     for item in items:
         yield item
         _bars[-1].advance(task)

@@ -20,7 +20,7 @@ from flows.publishing import apply, record
 from flows.run import Run
 from flows.settings import Settings
 from flows.sharing import share
-from flows.stores.durable import write_durably
+from flows.stores import storage
 from flows.stores.lake import DATASETS, Lake, LakeWriter, manifest_name
 from flows.stores.tables import Writer
 from flows.stores.warehouse import Published, Warehouse
@@ -59,7 +59,7 @@ def replay(settings: Settings) -> Rebuilt:
     """
     warehouse = Warehouse(settings.warehouse)
     with warehouse.locked():
-        lake = _newest(Lake(settings.warehouse / "lake"), warehouse)
+        lake = _newest(Lake(settings.lake_place()), warehouse)
         damaged = lake.damaged()
         if lost := [file.path for file in damaged if not file.dataset.startswith("state/")]:
             raise Damaged(f"{', '.join(lost)} in {lake.root} is not as it was written; put it back from a copy.")
@@ -127,7 +127,7 @@ def _run(settings: Settings, row: dict[str, object], lake: Lake, published: Publ
 
 def _night(run: Run, lake: Lake, building: str) -> Lake:
     """Works through one recorded night in the lake at hand, and brings it into the next file; the lake after it."""
-    writer = LakeWriter(run.lake, run.run_id, run.run_no)
+    writer = LakeWriter(run.lake, run.run_id, run.run_no, run.workplace("lake"))
     for dataset, schema in DATASETS.items():
         if "run_no" in schema:
             writer.add(dataset, lake.scan(dataset).filter(pl.col("run_no") == run.run_no))
@@ -160,9 +160,7 @@ def _mend_state(lake: Lake, replayed: Lake) -> None:
     files = [file for file in manifest.files if not file.dataset.startswith("state/")]
     for file in made.files:
         if file.dataset.startswith("state/"):
-            target = lake.root / file.path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(replayed.root / file.path, target)
+            storage.settle(replayed.root / file.path, lake.root / file.path)
             files.append(file)
     mended = manifest.model_copy(update={"files": tuple(files)})
-    write_durably(lake.manifests / manifest_name(manifest.run_id), mended.model_dump_json(indent=1).encode())
+    storage.write(lake.manifests / manifest_name(manifest.run_id), mended.model_dump_json(indent=1).encode())

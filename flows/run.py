@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.errors import CheckFailed, WrongUse
+from flows.runners import Runner, runner
 from flows.settings import Settings
+from flows.stores import storage
 from flows.stores.durable import write_durably
 from flows.stores.lake import Lake
 from flows.stores.warehouse import Published, Warehouse
@@ -64,6 +66,16 @@ class Run:
         """A connection to the warehouse file that the run builds aside."""
         return self.warehouse.next(self.run_id, self.settings.memory)
 
+    @property
+    def runner(self) -> Runner:
+        """Where its batches are worked on."""
+        return runner(self.settings.runner)
+
+    def shared_place(self, name: str) -> Path:
+        """A folder that every worker of the runner reaches: below the lake where that is not local."""
+        root = self.lake.root
+        return self.workplace(name) if storage.is_local(root) else root / "work" / self.run_id / name
+
     def workplace(self, name: str) -> Path:
         """A folder below `work`, made if need be."""
         path = self.work / name
@@ -96,7 +108,7 @@ def running(settings: Settings, as_of: date, kind: str, held: tuple[str, ...] = 
                 f"The night of {as_of} lies before the last published one ({published.as_of}); "
                 "facts that come late are taken by the next night."
             )
-        lake = Lake(settings.warehouse / "lake")
+        lake = Lake(settings.lake_place())
         if published:
             lake = lake.at(published.manifest)
         lake.sweep()

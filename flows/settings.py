@@ -13,6 +13,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import flows
 from flows.errors import WrongUse
+from flows.runners import HERE
+from flows.stores import storage
 from transforms.mapping import Mapping, MappingError, canonical, parse_mapping
 from transforms.policy import Policy, PolicyError, mistakes, parse_policy
 
@@ -28,6 +30,10 @@ class Settings(BaseSettings):
     """Folder into which sources drop their files."""
     warehouse: Path = Path("data/warehouse")
     """Folder of the published warehouse, the lake and the reports."""
+    lake: str | None = None
+    """Where the lake lies: a folder, or s3://bucket/prefix; empty: the folder `lake` of the warehouse."""
+    runner: str = HERE
+    """Where batches of accounts are worked on: here, processes, or dask://host:port."""
     sources: Path | None = None
     """Folder of source mappings; before those of the warehouse and the shipped ones."""
     policy: Path | None = None
@@ -38,7 +44,7 @@ class Settings(BaseSettings):
     """Memory that DuckDB may use before it spills to disk."""
 
     @classmethod
-    def given(cls, **settings: Path | None) -> Settings:
+    def given(cls, **settings: Path | str | None) -> Settings:
         """The settings, those that are None from the environment or as they are by default.
 
         Raises:
@@ -50,6 +56,14 @@ class Settings(BaseSettings):
             lines = (line.partition(":") for line in mistakes(error))
             wrong = ";".join(f" TALLY_{place.upper()}:{what}" for place, _, what in lines)
             raise WrongUse(f"A setting in the environment is wrong:{wrong}.") from None
+
+    def lake_place(self) -> Path:
+        """Root of the lake.
+
+        Raises:
+            WrongUse: it is neither a folder nor a store that is known.
+        """
+        return storage.place(self.lake) if self.lake else self.warehouse / "lake"
 
     def mapping(self, source: str) -> Mapping:
         """The mapping of a source: own folder, the warehouse's, shipped, else the canonical layout.

@@ -6,7 +6,6 @@ manifest is published. What neither the published manifest nor its predecessor n
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from flows.errors import Damaged, WrongUse
-from flows.stores.durable import flush, write_durably
+from flows.stores import storage
 from transforms.feeds import FEEDS
 from transforms.layout import SCHEMA_VERSION
 from transforms.tables import TABLES
@@ -205,8 +204,8 @@ class Lake:
             kept |= {self.root / file.path for file in lake.manifest.files}
             previous = lake.manifest.previous
             lake = self.at(previous) if previous and (self.manifests / previous).exists() else None
-        for path in sorted(self.root.rglob("*")):
-            if path.is_file() and path not in kept:
+        for path in storage.files_below(self.root):
+            if path not in kept:
                 path.unlink()
 
     def damaged(self) -> list[LakeFile]:
@@ -215,7 +214,7 @@ class Lake:
 
     def _is_sound(self, file: LakeFile) -> bool:
         path = self.root / file.path
-        return path.exists() and _sha256(path) == file.sha256
+        return path.exists() and storage.sha256(path) == file.sha256
 
 
 def scan(dataset: str, paths: Iterable[Path]) -> pl.LazyFrame:
@@ -224,7 +223,9 @@ def scan(dataset: str, paths: Iterable[Path]) -> pl.LazyFrame:
     files = list(paths)
     if not files:
         return pl.LazyFrame(schema=schema)
-    return pl.scan_parquet(files, schema=schema, missing_columns="insert", extra_columns="ignore")
+    return pl.scan_parquet(
+        [str(file) for file in files], schema=schema, missing_columns="insert", extra_columns="ignore"
+    )
 
 
 def manifest_name(run_id: str) -> str:
@@ -239,17 +240,17 @@ class LakeWriter:
     lake: Lake
     run_id: str
     run_no: int
+    scratch: Path
+    """Folder for files on their way to a lake that is not local."""
     files: list[LakeFile] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Starts from what the lake holds."""
         self.files = list(self.lake.manifest.files) if self.lake.manifest else []
 
-    def path(self, dataset: str) -> Path:
+    def path(self, dataset: str, suffix: str = ".parquet") -> Path:
         """Where this run writes a dataset."""
-        path = self.lake.root / dataset / f"{self.run_id}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
+        return self.lake.root / dataset / f"{self.run_id}{suffix}"
 
     def add(self, dataset: str, rows: pl.DataFrame | pl.LazyFrame) -> None:
         """Adds a delta to a dataset, stamped with the run; no rows, no file."""
@@ -279,10 +280,10 @@ class LakeWriter:
         rows = self.now().scan(dataset)
         if "account_no" in DATASETS[dataset]:
             rows = rows.sort("account_no", nulls_last=True, maintain_order=True)
-        path = self.path(dataset).with_suffix(".base.parquet")
-        rows.sink_parquet(path, compression="zstd", compression_level=1)
+        path = self.path(dataset, ".base.parquet")
+        written = self._sink(rows, path)
         self.files = [file for file in self.files if file.dataset != dataset]
-        self._name(dataset, path)
+        self._name(dataset, written, path)
 
     def commit(self, as_of: date, policy_hash: str) -> Lake:
         """Compacts what needs it and writes the manifest durably; the lake of it."""
@@ -293,8 +294,7 @@ class LakeWriter:
         )
         manifest = self._manifest(as_of, policy_hash, deliveries, accounts)
         path = self.lake.manifests / manifest_name(self.run_id)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(path, manifest.model_dump_json(indent=1).encode())
+        storage.write(path, manifest.model_dump_json(indent=1).encode())
         return Lake(self.lake.root, manifest)
 
     def _manifest(self, as_of: date, policy_hash: str, deliveries: int, accounts: int) -> Manifest:
@@ -318,23 +318,25 @@ class LakeWriter:
             stamped = stamped.with_columns(run_no=pl.lit(self.run_no))
         typed = stamped.select(pl.col(name).cast(kind) for name, kind in schema.items())
         path = self.path(dataset)
-        typed.sink_parquet(path, compression="zstd", compression_level=1, mkdir=True)
+        written = self._sink(typed, path)
         relative = path.relative_to(self.lake.root).as_posix()
         # what stands at this path is of an earlier try of the same step
         self.files = [f for f in self.files if f.path != relative and (keep_older or f.dataset != dataset)]
-        self._name(dataset, path)
+        self._name(dataset, written, path)
 
-    def _name(self, dataset: str, path: Path) -> None:
-        """Notes a file that was written for the manifest; one without rows is dropped."""
-        count = pl.scan_parquet(path).select(pl.len()).collect().item()
+    def _sink(self, rows: pl.LazyFrame, path: Path) -> Path:
+        """Writes rows to where they belong or, when that is not local, to a file on its way there."""
+        written = path if storage.is_local(path) else self.scratch / path.parent.name / path.name
+        rows.sink_parquet(written, compression="zstd", compression_level=1, mkdir=True)
+        return written
+
+    def _name(self, dataset: str, written: Path, path: Path) -> None:
+        """Notes a file that was written for the manifest and brings it to its place; one without rows is dropped."""
+        count = pl.scan_parquet(written).select(pl.len()).collect().item()
         relative = path.relative_to(self.lake.root).as_posix()
         if count == 0:
-            path.unlink()
+            written.unlink()
             return
-        flush(path)
-        self.files.append(LakeFile(dataset=dataset, path=relative, rows=count, sha256=_sha256(path)))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = storage.sha256(written)
+        storage.settle(written, path)
+        self.files.append(LakeFile(dataset=dataset, path=relative, rows=count, sha256=sha256))

@@ -23,7 +23,7 @@ def rows(*numbers: int) -> pl.DataFrame:
 
 def run(lake: Lake, number: int, *numbers: int) -> Lake:
     """One run that adds rows."""
-    writer = LakeWriter(lake, f"2026-01-01.{number}", number)
+    writer = LakeWriter(lake, f"2026-01-01.{number}", number, lake.root)
     writer.add(DATASET, rows(*numbers))
     return writer.commit(date(2026, 1, 1), "hash")
 
@@ -62,7 +62,7 @@ def test_the_predecessor_can_still_be_read_after_compaction(tmp_path: Path) -> N
 
 
 def test_an_earlier_try_of_a_step_leaves_nothing(tmp_path: Path) -> None:
-    writer = LakeWriter(Lake(tmp_path), "2026-01-01.1", 1)
+    writer = LakeWriter(Lake(tmp_path), "2026-01-01.1", 1, tmp_path)
     writer.add(DATASET, rows(1, 2))
     writer.add(DATASET, rows(3))
     assert numbers_of(writer.now()) == [(1, 3)]
