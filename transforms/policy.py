@@ -116,6 +116,12 @@ class SharingPolicy(_Frozen):
 
     least_people: Annotated[int, Field(ge=1)] = 10
     """Fewest people that a cell of a shared aggregate may show."""
+    notice_days: Annotated[int, Field(ge=0)] = 10
+    """Negative information is handed on only so many days after the person was told."""
+    retention_years: Annotated[int, Field(ge=0)] = 5
+    """Years for which negative information is kept."""
+    retention_from: Literal["end", "delinquency"] = "end"
+    """They are counted from the end of the bad behaviour, or from 180 days after a delinquency began."""
 
 
 class Policy(_Frozen):
