@@ -29,6 +29,8 @@ def backfill(
     warehouse: Path | None = None,
     sources: Path | None = None,
     policy: Path | None = None,
+    lake: str | None = None,
+    runner: str | None = None,
 ) -> list[Outcome] | State[list[Outcome]]:
     """Runs the nights from `first` to `last`, both included; stops at the first that fails."""
     try:
@@ -37,7 +39,15 @@ def backfill(
         days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
         outcomes = []
         for day in track(days, "nights"):
-            outcome = nightly(as_of=day, landing=landing, warehouse=warehouse, sources=sources, policy=policy)
+            outcome = nightly(
+                as_of=day,
+                landing=landing,
+                warehouse=warehouse,
+                sources=sources,
+                policy=policy,
+                lake=lake,
+                runner=runner,
+            )
             assert isinstance(outcome, Outcome)  # noqa: S101 - a failed night has raised
             outcomes.append(outcome)
     except TallyError as error:

@@ -43,6 +43,14 @@ Landing = Annotated[Path | None, typer.Option("--landing", help="Folder into whi
 Folder = Annotated[Path | None, typer.Option("--warehouse", "-w", help="Folder of the published warehouse.")]
 Sources = Annotated[Path | None, typer.Option("--sources", help="Folder of source mappings.")]
 PolicyFile = Annotated[Path | None, typer.Option("--policy", help="Policy file (TOML), or the name of a shipped one.")]
+LakePlace = Annotated[
+    str | None,
+    typer.Option("--lake", help="Where the lake lies: a folder, or s3://bucket/prefix; default: in the warehouse."),
+]
+RunnerName = Annotated[
+    str | None,
+    typer.Option("--runner", help="Where accounts are worked on: here, processes (default) or dask://host:port."),
+]
 Hold = Annotated[
     list[str] | None, typer.Option("--hold", help="SHA-256 (or its beginning) of a delivery to leave out tonight.")
 ]
@@ -105,6 +113,8 @@ def nightly(
     warehouse: Folder = None,
     sources: Sources = None,
     policy: PolicyFile = None,
+    lake: LakePlace = None,
+    runner: RunnerName = None,
     hold: Hold = None,
 ) -> None:
     """Take what has come in up to a day and publish where everything stands then."""
@@ -122,6 +132,8 @@ def nightly(
                 warehouse=warehouse,
                 sources=sources,
                 policy=policy,
+                lake=lake,
+                runner=runner,
                 hold=hold,
                 return_state=True,
             ),
@@ -141,6 +153,8 @@ def backfill(
     warehouse: Folder = None,
     sources: Sources = None,
     policy: PolicyFile = None,
+    lake: LakePlace = None,
+    runner: RunnerName = None,
 ) -> None:
     """Run one night after the other, from a first to a last day."""
     _prepare_prefect()
@@ -157,6 +171,8 @@ def backfill(
                 warehouse=warehouse,
                 sources=sources,
                 policy=policy,
+                lake=lake,
+                runner=runner,
                 return_state=True,
             ),
             list,
@@ -168,7 +184,7 @@ def backfill(
 
 
 @app.command()
-def rebuild(warehouse: Folder = None) -> None:
+def rebuild(warehouse: Folder = None, lake: LakePlace = None, runner: RunnerName = None) -> None:
     """Make the warehouse again from the accepted facts in the lake."""
     _prepare_prefect()
     from flows.progress import bars
@@ -176,7 +192,7 @@ def rebuild(warehouse: Folder = None) -> None:
     from flows.rebuild import rebuild as flow
 
     with bars():
-        made = _result(flow(warehouse=warehouse, return_state=True), Rebuilt)
+        made = _result(flow(warehouse=warehouse, lake=lake, runner=runner, return_state=True), Rebuilt)
     typer.echo(f"Replayed {made.nights} night(s); {made.run_id} is published.")
 
 
@@ -210,6 +226,7 @@ def status(
     at: At = None,
     known: Known = None,
     warehouse: Folder = None,
+    lake: LakePlace = None,
     output_format: Written = Shape.TABLE,
 ) -> None:
     """Say where an account, a loan or a customer stood: as known then, and as corrected since."""
@@ -224,7 +241,7 @@ def status(
     ]
     if len(named) != 1:
         raise WrongUse("Name one account, loan or customer: --account A, --loan L or --customer C.")
-    answer = ask(_settings(warehouse=warehouse), Question(*named[0], source, _date(at), _date(known)))
+    answer = ask(_settings(warehouse=warehouse, lake=lake), Question(*named[0], source, _date(at), _date(known)))
     if output_format is Shape.JSON:
         write_json(status_document(answer))
     else:
@@ -238,6 +255,7 @@ def explain(
     at: At = None,
     known: Known = None,
     warehouse: Folder = None,
+    lake: LakePlace = None,
     output_format: Written = Shape.TABLE,
 ) -> None:
     """Show the ledger of a loan, and why each of its statuses is what it is."""
@@ -245,7 +263,7 @@ def explain(
     from flows.inspecting import Question
     from flows.inspecting import explain as ask
 
-    told = ask(_settings(warehouse=warehouse), Question("loan", loan, source, _date(at), _date(known)))
+    told = ask(_settings(warehouse=warehouse, lake=lake), Question("loan", loan, source, _date(at), _date(known)))
     if output_format is Shape.JSON:
         write_json(explanation_document(told))
     else:
@@ -380,7 +398,7 @@ def _date(given: datetime | None) -> date | None:
     return given.date() if given else None
 
 
-def _settings(**given: Path | None) -> Settings:
+def _settings(**given: Path | str | None) -> Settings:
     from flows.settings import Settings
 
     return Settings.given(**given)

@@ -39,7 +39,7 @@ def _name() -> str:
 
 
 def _settings(given: dict[str, Any]) -> Settings:
-    names = ("landing", "warehouse", "sources", "policy")
+    names = ("landing", "warehouse", "sources", "policy", "lake", "runner")
     return Settings.given(**{name: given.get(name) for name in names})
 
 
@@ -57,6 +57,8 @@ def nightly(
     warehouse: Path | None = None,
     sources: Path | None = None,
     policy: Path | None = None,
+    lake: str | None = None,
+    runner: str | None = None,
     hold: list[str] | None = None,
 ) -> Outcome | State[Outcome]:
     """One night: takes what has come in up to `as_of` and publishes where everything stands then.
@@ -67,11 +69,13 @@ def nightly(
         warehouse: folder of the warehouse, the lake and the reports.
         sources: folder of source mappings.
         policy: policy file.
+        lake: folder of the lake, or s3://bucket/prefix.
+        runner: where accounts are worked on: here, processes or dask://host:port.
         hold: SHA-256 (or its beginning) of deliveries to leave out.
     """
-    given = {"landing": landing, "warehouse": warehouse, "sources": sources, "policy": policy}
+    given: dict[str, Path | str | None] = {"landing": landing, "warehouse": warehouse, "sources": sources}
     try:
-        settings = _settings(given)
+        settings = _settings({**given, "policy": policy, "lake": lake, "runner": runner})
         return _night(settings, as_of or default_as_of(settings), tuple(hold or ()))
     except TallyError as error:
         return Failed(message=str(error), data=error)

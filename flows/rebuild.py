@@ -38,14 +38,18 @@ class Rebuilt:
 
 
 @flow(name="rebuild", flow_run_name="rebuild")
-def rebuild(warehouse: Path | None = None) -> Rebuilt | State[Rebuilt]:
+def rebuild(
+    warehouse: Path | None = None, lake: str | None = None, runner: str | None = None
+) -> Rebuilt | State[Rebuilt]:
     """Makes the warehouse again from the accepted facts in the lake; equal to the one that was, but for times.
 
     Args:
-        warehouse: folder of the warehouse and the lake.
+        warehouse: folder of the warehouse.
+        lake: folder of the lake, or s3://bucket/prefix.
+        runner: where accounts are worked on: here, processes or dask://host:port.
     """
     try:
-        return replay(Settings.given(warehouse=warehouse))
+        return replay(Settings.given(warehouse=warehouse, lake=lake, runner=runner))
     except TallyError as error:
         return Failed(message=str(error), data=error)
 
@@ -148,7 +152,7 @@ def _night(run: Run, lake: Lake, building: str) -> Lake:
     share(made)
     with made.open_next() as connection:
         record(run, Writer(connection), lake)
-    shutil.rmtree(run.work, ignore_errors=True)
+    run.clear_work()
     return writer.commit(run.as_of, run.policy.hash)
 
 

@@ -76,6 +76,13 @@ class Run:
         root = self.lake.root
         return self.workplace(name) if storage.is_local(root) else root / "work" / self.run_id / name
 
+    def clear_work(self) -> None:
+        """Deletes what nobody keeps."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        if not storage.is_local(self.lake.root):
+            for path in storage.files_below(self.lake.root / "work"):
+                path.unlink()
+
     def workplace(self, name: str) -> Path:
         """A folder below `work`, made if need be."""
         path = self.work / name
@@ -137,7 +144,7 @@ def running(settings: Settings, as_of: date, kind: str, held: tuple[str, ...] = 
             _record(run, failure, error)
             raise
         finally:
-            shutil.rmtree(run.work, ignore_errors=True)
+            run.clear_work()
 
 
 def _published_nights(warehouse: Warehouse, published: Published | None, as_of: date) -> int:

@@ -100,7 +100,7 @@ class Dask:
         except ImportError:
             raise WrongUse("A Dask runner needs the extra `scale`: pip install 'tallystick[scale]'.") from None
         try:
-            client = Client(self.address, timeout="20s", set_as_default=False)
+            client = Client(self.address, timeout="20s")
         except (OSError, TimeoutError) as error:
             raise TryAgain(
                 f"There is no Dask scheduler at {self.address} ({error}); start it, or name another."

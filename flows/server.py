@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 from pathlib import Path
 
 import psutil
@@ -13,11 +14,13 @@ from flows.stores.durable import write_durably
 
 def remember_server(warehouse: Path) -> None:
     """Notes which embedded servers this process started, so that the next run can end them if this one is killed."""
-    from prefect.server.api.server import SubprocessASGIServer
-
+    # a run that talks to a kept server never loads the embedded one, which takes seconds
+    embedded = sys.modules.get("prefect.server.api.server")
+    if embedded is None:
+        return
     servers = [
         _identity(psutil.Process(server.server_process.pid))
-        for server in SubprocessASGIServer._instances.values()  # noqa: SLF001 - there is no other way to its process
+        for server in embedded.SubprocessASGIServer._instances.values()  # noqa: SLF001 - there is no other way to it
         if server.server_process is not None
     ]
     if servers:

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import flows
 from flows.errors import WrongUse
-from flows.runners import HERE
+from flows.runners import PROCESSES
 from flows.stores import storage
 from transforms.mapping import Mapping, MappingError, canonical, parse_mapping
 from transforms.policy import Policy, PolicyError, mistakes, parse_policy
@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     """Folder of the published warehouse, the lake and the reports."""
     lake: str | None = None
     """Where the lake lies: a folder, or s3://bucket/prefix; empty: the folder `lake` of the warehouse."""
-    runner: str = HERE
+    runner: str = PROCESSES
     """Where batches of accounts are worked on: here, processes, or dask://host:port."""
     sources: Path | None = None
     """Folder of source mappings; before those of the warehouse and the shipped ones."""

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from transforms.policy import DefaultPolicy, FiveTierPolicy, LossPolicy, Policy, ProductPolicy
+from transforms.policy import DefaultPolicy, FiveTierPolicy, LossPolicy, Policy, ProductPolicy, SharingPolicy
 
-_PARTS: dict[str, type[BaseModel]] = {"default": DefaultPolicy, "five_tier": FiveTierPolicy, "loss": LossPolicy}
+_PARTS: dict[str, type[BaseModel]] = {
+    "default": DefaultPolicy,
+    "five_tier": FiveTierPolicy,
+    "loss": LossPolicy,
+    "sharing": SharingPolicy,
+}
 _MODELS: dict[str, type[BaseModel]] = {"products": ProductPolicy, **_PARTS}
 _TAKEN = "which rows and files are taken from the next night on; what was taken is not judged again"
 _COVERED = "what credits cover, and with it days past due, amounts and every status"
@@ -20,6 +25,8 @@ _EFFECTS = {
     "five_tier": "five-tier classes and non-performing loans",
     "loss.significant_days": "IFRS 9 stages",
     "loss.warning_sigmas": "early warnings",
+    "sharing.least_people": "which cells of shared aggregates are shown",
+    "sharing": "which loans may be told to others, and when",
     "loss": "expected credit loss",
     "loss_given_default": "expected credit loss",
     "pboc_type": "the account type in the second-generation credit report",

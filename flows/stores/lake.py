@@ -185,7 +185,10 @@ class Lake:
         try:
             document = json.loads(path.read_bytes())
         except (OSError, ValueError) as error:
-            raise Damaged(f"The manifest {path} cannot be read ({error}); restore it from a copy.") from None
+            raise Damaged(
+                f"The manifest {path} cannot be read ({error}); name the lake with --lake if it lies elsewhere, "
+                "or restore it from a copy."
+            ) from None
         if document.get("schema_version") != SCHEMA_VERSION:
             raise WrongUse(
                 f"{path} has layout {document.get('schema_version')}, and this program writes {SCHEMA_VERSION}; "

@@ -30,6 +30,11 @@ SUITES = {suite.name: suite for suite in published.suites(POLICY)}
 
 LEDGER = [
     filed("customers", "2026-01-01", customer_id="c"),
+    filed("consents", "2026-01-01", consent_id="g", customer_id="c", recipient="bureau", purpose="report"),
+    filed("notices", "2026-01-01", notice_id="n", customer_id="c", sent_date=date(2026, 3, 1)),
+    filed("companies", "2026-01-01", company_id="f", kind="company"),
+    filed("relations", "2026-01-01", relation_id="v", company_id="f", kind="guarantor", customer_id="c"),
+    filed("screenings", "2026-01-01", screening_id="s", company_id="f", recipient="lender", purpose="loan"),
     # each loan by itself: l is late, k overpaid, m has not started and holds its payment
     account("a", "pay"),
     *(installment(number, f"2026-0{number + 1}-01", 300, 3, 1) for number in (1, 2, 3)),
@@ -317,6 +322,26 @@ BREAKS: dict[tuple[str, str], list[str]] = {
     ],
     ("ops.files", "Of a refused file no row is taken."): [
         "UPDATE night_files SET rows_refused = 5, rows_accepted = 1 WHERE outcome = 'refused'",
+    ],
+    ("share.portfolio", "A cell shows enough people, or nothing."): [
+        "UPDATE share.portfolio SET loan_count = 1 WHERE currency = 'INR'",
+        "UPDATE share.portfolio SET par30_rate = 0 WHERE currency = 'INR'",
+    ],
+    ("share.portfolio", "What is shown of the portfolio is what risk says, and every cell is accounted for."): [
+        "DELETE FROM share.portfolio WHERE currency = 'INR'",
+        "DELETE FROM risk.portfolio WHERE currency = 'INR'",
+        "UPDATE share.portfolio SET suppression = 'complementary' WHERE currency = 'INR'",
+    ],
+    ("share.lender_comparison", "The pool is that of the shared portfolio, and a hidden lender shows no rate."): [
+        "UPDATE share.lender_comparison SET par30_rate = 0.5 WHERE currency = 'INR'",
+        "UPDATE share.lender_comparison SET pool_npl_rate = 0.5 WHERE currency = 'INR'",
+    ],
+    ("share.overlap", "A cell shows enough people, or nothing."): [
+        "UPDATE share.overlap SET person_count = 1 WHERE currency = 'INR'",
+        "UPDATE share.overlap SET suppression = NULL WHERE currency = 'INR'",
+    ],
+    ("share.overlap", "Nobody is late where they have no loan."): [
+        "UPDATE share.overlap SET late_lenders = '9' WHERE currency = 'INR' AND lenders = '1' AND late_lenders = '0'",
     ],
     **RISK_BREAKS,
 }

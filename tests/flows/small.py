@@ -21,6 +21,7 @@ HEADERS = {
     "events": "event_id,account_id,kind,event_date,loan_id,until_date,amount,note,is_deleted",
     "customers": "customer_id,id_type,id_number,name,birth_date,income_monthly,is_deleted",
     "orders": "order_id,account_id,order_date,amount,category_code,loan_id,is_deleted",
+    "relations": "relation_id,company_id,kind,customer_id,other_company_id,share_rate,amount,currency,is_deleted",
 }
 GOOD = {
     "accounts": "D,C,baitiao,2026-01-01,500.00,CNY,,",
@@ -29,6 +30,7 @@ GOOD = {
     "events": "E,A,reminder,2026-02-10,L,,,,",
     "customers": "C,resident_id,1,n,1990-01-01,100.00,",
     "orders": "O,A,2026-02-10,20.00,food,NOT-ENFORCED,",
+    "relations": "V,F,controller,C,,0.25,,CNY,",
 }
 MONEY = HEADERS["repayments"] + "\n"
 

@@ -68,6 +68,10 @@ ROWS: dict[str, tuple[str, str | bytes, tuple[str, ...]]] = {
     "deferral-ends-first": ("events", "E1,A,deferral,2026-02-10,L,2026-02-09,,,", ("date_order",)),
     "written-off-less": ("events", "E1,A,charge_off,2026-02-10,L,,-1.00,,", ("negative_amount",)),
     "income-below-zero": ("customers", "C1,resident_id,1,n,1990-01-01,-1.00,", ("negative_amount",)),
+    "share-in-percent": ("relations", "V1,F,controller,C,,25%,,CNY,", ("bad_rate",)),
+    "more-than-the-whole": ("relations", "V1,F,controller,C,,1.5,,CNY,", ("out_of_range",)),
+    "person-and-company": ("relations", "V1,F,controller,C,G,0.5,,CNY,", ("ambiguous",)),
+    "related-to-nobody": ("relations", "V1,F,controller,,,0.5,,CNY,", ("missing",)),
     # what it refers to
     "no-such-account": ("repayments", "P1,Z,2026-02-10,1.00,payment,L,,", ("orphan",)),
     "no-such-loan": ("repayments", "P1,A,2026-02-10,1.00,payment,Z,,", ("orphan",)),

@@ -15,6 +15,7 @@ from transforms.arrivals import Held, added, links, mark
 from transforms.feeds import FEEDS, Feed
 from transforms.obligors import finish
 from transforms.policy import Policy
+from transforms.sharing.industry import shared
 from transforms.tables import TABLES
 
 ORDER: dict[str, pl.DataType] = {"delivery_no": pl.Int32(), "line_number": pl.Int64(), "run_no": pl.Int32()}
@@ -160,6 +161,7 @@ class Memory:
             kept = self.waiting.get(name, rows.clear()).filter(~of_them)
             self.waiting[name] = pl.concat([kept, rows], how="diagonal_relaxed")
         self._customers(as_of)
+        self._registers()
         self._finish()
         self._risk(as_of)
 
@@ -180,6 +182,13 @@ class Memory:
         )
         self.tables[table.name] = rows.select(table.schema.keys()).sort(table.key).collect()
 
+    def _registers(self) -> None:
+        for name, feed in FEEDS.items():
+            if feed.is_register:
+                table = TABLES[f"core.{name}"]
+                rows = versions.latest(self.ordered(self.facts[name]).lazy(), feed)
+                self.tables[table.name] = rows.select(*table.schema).sort(table.key).collect()
+
     def _finish(self) -> None:
         loans, accounts = (self.tables[name].lazy() for name in STATUS)
         said = finish(loans, accounts, self.tables["core.customers"].lazy(), self.policy)
@@ -190,6 +199,8 @@ class Memory:
     def _risk(self, as_of: date) -> None:
         said = Published(**{part: self.tables[table].lazy() for part, table in SOURCES.items()})
         self.tables |= risk([said], self.policy, as_of)
+        accounts, customers = self.tables["status.account_status"], self.tables["core.customers"]
+        self.tables |= shared(self.tables["risk.portfolio"], accounts, customers, self.policy)
 
 
 def _of(rows: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:

@@ -5,13 +5,53 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.aggregates.slices import SLICES
+from transforms.policy import Policy
 from transforms.sharing.suppression import suppressed
-from transforms.tables import ALL
+from transforms.tables import ALL, TABLES
 
 RATES = ("par1_rate", "par30_rate", "par60_rate", "par90_rate", "npl_rate")
 _NOW = ("as_of", "currency")
 _FIGURES = ("loan_count", "account_count", "outstanding_principal_cents", "past_due_cents", *RATES)
 _OVERLAP = ("lenders", "late_lenders")
+
+
+ACCOUNTS = (
+    "source",
+    "customer_id",
+    "as_of",
+    "currency",
+    "lender_id",
+    "loan_count",
+    "is_past_due",
+    "past_due_amount",
+)
+"""Columns of status.account_status that are looked at, by their names outside."""
+
+
+def shared(
+    risk_portfolio: pl.DataFrame, account_status: pl.DataFrame, customers: pl.DataFrame, policy: Policy
+) -> dict[str, pl.DataFrame]:
+    """Every shared aggregate of a day, as it is published.
+
+    Args:
+        risk_portfolio: risk.portfolio of that day.
+        account_status: status.account_status, the columns ACCOUNTS.
+        customers: core.customers: source, customer_id, person_id.
+        policy: says how many people a cell must have.
+    """
+    least = policy.sharing.least_people
+    pool = portfolio(risk_portfolio, least)
+    tables = {
+        "share.portfolio": pool,
+        "share.lender_comparison": lender_comparison(pool),
+        "share.overlap": overlap(account_status, customers, least),
+    }
+    return {
+        name: rows.with_columns(policy_version=pl.lit(policy.version))
+        .select(pl.col(column).cast(kind) for column, kind in TABLES[name].schema.items())
+        .sort(TABLES[name].key)
+        for name, rows in tables.items()
+    }
 
 
 def portfolio(risk_portfolio: pl.DataFrame, least: int) -> pl.DataFrame:
