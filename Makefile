@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MARK := $(VENV)/.made
+PEERS := .venv-bench
 export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
@@ -41,8 +42,13 @@ docs-check: setup
 test-slow: setup
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 -m slow
 
-bench: setup
-	$(BIN)/python -m bench
+bench: setup $(PEERS)/.made
+	$(BIN)/python -m bench --sizes 250000 --peers duckdb pandas spark --peer-python $(PEERS)/bin/python --write-docs
+
+$(PEERS)/.made: constraints.txt pyproject.toml
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@touch $(PEERS)/.made
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis

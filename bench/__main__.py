@@ -1,125 +1,159 @@
-"""`python -m bench`: writes an invented book, runs a first night and one more, and prints what each stage took."""
+"""`python -m bench`: what a first night and one more cost, by step, beside the floor and beside peers on the same work.
+
+Every figure of every run is kept under bench/results; `--write-docs` puts the medians into docs/benchmarks.md.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import platform
-import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import polars as pl
-
+from bench import compare, report
+from bench.measure import run_night, run_process
+from bench.plain import write_plain
 from flows.invented import Book, write_book, write_night
 
-FOLDER = Path("bench/results")
-
-
-@dataclass(frozen=True, slots=True)
-class Night:
-    """One night as a process of its own."""
-
-    wall_seconds: float
-    cpu_seconds: float
-    peak_bytes: int
-    stages: list[dict[str, Any]]
-
-
-def floor_seconds(landing: Path, scratch: Path) -> float:
-    """Rewrites every CSV file as Parquet with polars: the least that any reading of the feeds can cost (F)."""
-    started = time.perf_counter()
-    for path in sorted(landing.rglob("*.csv")):
-        pl.scan_csv(path, infer_schema=False).sink_parquet(scratch / f"{path.stem}.parquet")
-    return time.perf_counter() - started
-
-
-def run_night(as_of: str, landing: Path, warehouse: Path) -> Night:
-    """Runs `tally nightly` and measures the process."""
-    timings = warehouse.parent / f"timings-{as_of}.json"
-    environment = {**os.environ, "TALLY_TIMINGS": str(timings), "PREFECT_LOGGING_LEVEL": "ERROR"}
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    started = time.perf_counter()
-    command = [sys.executable, "-m", "flows.cli", "nightly", "--as-of", as_of]
-    command += ["--landing", str(landing), "--warehouse", str(warehouse)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    wall = time.perf_counter() - started
-    if done.returncode:
-        raise SystemExit(f"tally nightly ended with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    stages = json.loads(timings.read_bytes())
-    return Night(wall, cpu, max(stage["peak_bytes"] for stage in stages), stages)
+RESULTS = Path("bench/results")
+PEERS = {"duckdb": "duckdb", "pandas": "pandas", "spark": "pyspark"}
+"""Peers, and the package that each needs."""
+LARGEST_PANDAS = 250_000
+LARGEST_SPARK = 250_000
+"""Accounts beyond which a peer has not enough memory, or patience."""
+MATRIX_LOANS = 5_000
+"""Loans that transitionMatrix is asked about: it walks event by event."""
 
 
 def main() -> None:
-    """Writes the book once, runs the nights as often as asked, and prints medians."""
+    """Measures each size asked for, prints the figures, and keeps them."""
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--accounts", type=int, default=250_000)
+    asked.add_argument("--sizes", type=int, nargs="+", default=[250_000], help="accounts of the books")
     asked.add_argument("--runs", type=int, default=3)
-    asked.add_argument("--keep", action="store_true", help="keep the files")
+    asked.add_argument("--peers", nargs="*", choices=list(PEERS), default=[], help="others to ask on the same work")
+    asked.add_argument("--peer-python", default=sys.executable, help="Python that has what the peers need")
+    asked.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md from all results kept")
+    asked.add_argument("--keep", action="store_true", help="keep the books and warehouses")
     options = asked.parse_args()
-    folder = FOLDER / str(options.accounts)
+    for accounts in options.sizes:
+        found = measure(accounts, options.runs, options.peers, options.peer_python, keep=options.keep)
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        path = RESULTS / f"{accounts}.json"
+        before = json.loads(path.read_bytes()) if path.exists() else {}
+        path.write_text(json.dumps({**before, **found}, indent=1))
+        print(report.text(found))
+    if options.write_docs:
+        run_process([options.peer_python, "-m", "bench.report", str(RESULTS), "docs"])
+
+
+def measure(accounts: int, runs: int, peers: list[str], python: str, *, keep: bool) -> dict[str, Any]:
+    """All figures of one size."""
+    folder = RESULTS / "work" / str(accounts)
     shutil.rmtree(folder, ignore_errors=True)
-    landing = folder / "landing"
-    book = Book(accounts=options.accounts)
-    started = time.perf_counter()
-    paths = write_book(landing, book)
-    size = sum(path.stat().st_size for path in paths)
-    generated = time.perf_counter() - started
-    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    print(f"polars {pl.__version__}, duckdb {duckdb.__version__}")
-    print(f"{options.accounts:,} accounts, {size / 1e9:.2f} GB of CSV, written in {generated:.1f} s")
-    floors, firsts, seconds = [], [], []
+    book = Book(accounts=accounts)
+    clock = time.perf_counter()
+    paths = write_book(folder / "landing", book)
+    found: dict[str, Any] = {
+        "accounts": accounts,
+        "machine": report.machine(),
+        "csv_bytes": sum(path.stat().st_size for path in paths),
+        "generated_seconds": time.perf_counter() - clock,
+    }
+    write_book(folder / "parquet", replace(book, file_format="parquet"))
     next_day = book.as_of + timedelta(days=1)
-    for _ in range(options.runs):
-        scratch = folder / "scratch"
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir()
-        warehouse = scratch / "warehouse"
-        floors.append(floor_seconds(landing, scratch))
-        firsts.append(run_night(book.as_of.isoformat(), landing, warehouse))
-        later = scratch / "later"
-        write_night(later, book, next_day)
-        seconds.append(run_night(next_day.isoformat(), later, warehouse))
-    floor = statistics.median(floors)
-    print(f"floor F (CSV rewritten as Parquet): {floor:.2f} s")
-    show("first night", firsts, floor)
-    show("one more night, 1 % new", seconds, floor)
-    warehouse_bytes = (scratch / "warehouse" / "tally.duckdb").stat().st_size
-    print(f"\nwarehouse file: {warehouse_bytes / 1e9:.2f} GB")
-    if not options.keep:
+    write_night(folder / "later", book, next_day)
+    found |= {"floor": [], "floor_parquet": [], "first": [], "next": [], "nothing": []}
+    for _ in range(runs):
+        warehouse = folder / "warehouse"
+        shutil.rmtree(warehouse, ignore_errors=True)
+        found["floor"].append(_floor(folder / "landing", folder / "scratch", "csv"))
+        found["floor_parquet"].append(_floor(folder / "parquet", folder / "scratch", "parquet"))
+        found["first"].append(run_night(book.as_of, folder / "landing", warehouse))
+        found["next"].append(run_night(next_day, folder / "later", warehouse))
+        found["nothing"].append(run_night(next_day, folder / "later", warehouse))
+    found["warehouse_bytes"] = (warehouse / "tally.duckdb").stat().st_size
+    found["lake_bytes"] = sum(path.stat().st_size for path in (warehouse / "lake").rglob("*") if path.is_file())
+    if peers:
+        found["peers"] = _peers(folder, book, runs, peers, python)
+        found["validation"] = _validation(folder / "landing" / book.source)
+        found["matrix"] = _matrix(folder / "plain" / "warehouse", python)
+    if not keep:
         shutil.rmtree(folder)
+    return found
 
 
-def show(title: str, nights: list[Night], floor: float) -> None:
-    """Prints medians of whole nights and of their stages."""
-    wall = statistics.median(night.wall_seconds for night in nights)
-    cpu = statistics.median(night.cpu_seconds for night in nights)
-    peak = statistics.median(night.peak_bytes for night in nights)
-    work = statistics.median(sum(stage["wall_seconds"] for stage in night.stages) for night in nights)
-    whole = f"{wall:.1f} s wall, {cpu:.1f} s CPU, {peak / 1e9:.2f} GB"
-    print(f"\n{title}: {whole}; steps {work:.1f} s = {work / floor:.1f} F")
-    print(f"  {'step':<28}{'wall s':>9}{'CPU s':>9}{'peak GB':>9}{'/ F':>7}")
-    for name in dict.fromkeys(stage["step"] for stage in nights[0].stages):
-        walls, cpus, peaks = [], [], []
-        for night in nights:
-            mine = [stage for stage in night.stages if stage["step"] == name]
-            walls.append(sum(stage["wall_seconds"] for stage in mine))
-            cpus.append(sum(stage["cpu_seconds"] for stage in mine))
-            peaks.append(max(stage["peak_bytes"] for stage in mine))
-        wall, cpu, peak = statistics.median(walls), statistics.median(cpus), statistics.median(peaks)
-        print(f"  {name:<28}{wall:>9.2f}{cpu:>9.2f}{peak / 1e9:>9.2f}{wall / floor:>7.2f}")
+def _floor(landing: Path, scratch: Path, kind: str) -> float:
+    """Seconds of rewriting every file as Parquet with polars: the least that any reading of the feeds can cost (F)."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    command = [sys.executable, "-m", "bench.floor", str(landing), str(scratch), kind]
+    return float(json.loads(run_process(command).output)["seconds"])
+
+
+def _peers(folder: Path, book: Book, runs: int, peers: list[str], python: str) -> dict[str, Any]:
+    """Each peer on the plain book: checked against our night first, then timed."""
+    plain = folder / "plain"
+    write_plain(folder / "landing" / book.source, plain / "landing" / book.source)
+    nights = []
+    for _ in range(runs):
+        shutil.rmtree(plain / "warehouse", ignore_errors=True)
+        nights.append(run_night(book.as_of, plain / "landing", plain / "warehouse"))
+    expected = compare.ours(plain / "warehouse")
+    found: dict[str, Any] = {"night": nights, "floor": [_floor(plain / "landing", folder / "scratch", "csv")]}
+    largest = {"pandas": LARGEST_PANDAS, "spark": LARGEST_SPARK}
+    for peer in peers:
+        if not _is_there(python, PEERS[peer]):
+            print(f"{peer} is left out: {python} has no {PEERS[peer]}; `make bench` sets up one that has.")
+        elif book.accounts > largest.get(peer, book.accounts):
+            print(f"{peer} is left out at {book.accounts:,} accounts.")
+        else:
+            found[peer] = _peer(python, peer, plain, book, runs, expected)
+    return found
+
+
+def _peer(python: str, peer: str, plain: Path, book: Book, runs: int, expected: dict[str, Any]) -> dict[str, Any]:
+    out = plain / peer
+    days = (book.as_of.isoformat(), book.first_date.isoformat())
+    command = [python, "-m", "bench.peers", peer, str(plain / "landing" / book.source), str(out), *days]
+    timed = []
+    rows = 0
+    for _ in range(runs):
+        shutil.rmtree(out, ignore_errors=True)
+        timed.append(run_process(command).figures)
+        rows = compare.check(peer, expected, compare.theirs(out))
+    return {"equal_rows": rows, "runs": timed}
+
+
+def _validation(landing: Path) -> dict[str, Any]:
+    """Great Expectations alone, each rule by its stock expectation on the raw columns."""
+    done = run_process([sys.executable, "-W", "ignore", "-m", "bench.validation", str(landing)])
+    told: dict[str, Any] = json.loads(done.output.splitlines()[0])
+    return {**told, **done.figures}
+
+
+def _matrix(warehouse: Path, python: str) -> dict[str, Any] | None:
+    """TransitionMatrix against our roll rates, when it is installed."""
+    if not _is_there(python, "transitionMatrix"):
+        print(f"transitionMatrix is left out: {python} does not have it; `make bench` sets up one that has.")
+        return None
+    command = [python, "-W", "ignore", "-m", "bench.transition", str(warehouse), str(MATRIX_LOANS)]
+    told: dict[str, Any] = json.loads(run_process(command).output.splitlines()[0])
+    return told
+
+
+def _is_there(python: str, package: str) -> bool:
+    """Whether a Python has a package."""
+    code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec('{package}') is None)"
+    return subprocess.run([python, "-c", code], check=False).returncode == 0
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("DO_NOT_TRACK", "1")
     main()

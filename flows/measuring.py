@@ -1,8 +1,11 @@
-"""What each step of a run took: wall and CPU seconds, and the most memory the process held meanwhile."""
+"""What each step of a run took: wall and CPU seconds, and the most memory held meanwhile, workers included."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import multiprocessing
+import resource
 import threading
 import time
 from collections.abc import Callable
@@ -39,11 +42,11 @@ def measured(function: Callable[P, R], step: str) -> Callable[P, R]:
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         with _Peak() as peak:
-            wall, cpu = time.perf_counter(), time.process_time()
+            wall, cpu = time.perf_counter(), _cpu_seconds()
             try:
                 return function(*args, **kwargs)
             finally:
-                measure = Measure(step, time.perf_counter() - wall, time.process_time() - cpu, peak.reached())
+                measure = Measure(step, time.perf_counter() - wall, _cpu_seconds() - cpu, peak.reached())
                 measures.append(measure)
                 logger.info(
                     "%s: %.2f s, %.2f s of CPU, %.2f GB at most",
@@ -56,8 +59,23 @@ def measured(function: Callable[P, R], step: str) -> Callable[P, R]:
     return call
 
 
+def _cpu_seconds() -> float:
+    """CPU seconds of this process and of the ones it started that have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
+
+
+def _held_bytes(process: psutil.Process) -> int:
+    """Memory of this process and of those that work for it."""
+    held = int(process.memory_info().rss)
+    for worker in multiprocessing.active_children():
+        with contextlib.suppress(psutil.Error):
+            held += psutil.Process(worker.pid).memory_info().rss
+    return held
+
+
 class _Peak:
-    """Looks at the memory of the process every few milliseconds."""
+    """Looks at the memory of the process and its workers every few milliseconds."""
 
     def __init__(self) -> None:
         self._process = psutil.Process()
@@ -80,5 +98,5 @@ class _Peak:
 
     def reached(self) -> int:
         """The most bytes held so far."""
-        self._peak = max(self._peak, self._process.memory_info().rss)
+        self._peak = max(self._peak, _held_bytes(self._process))
         return self._peak

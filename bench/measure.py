@@ -1,0 +1,84 @@
+"""Commands as processes of their own: wall and CPU seconds and memory of the whole tree, and the steps of nights."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+SAMPLE_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A finished process."""
+
+    output: str
+    figures: dict[str, Any]
+    """wall_seconds, cpu_seconds, peak_bytes of the process and everything it started."""
+
+
+def run_process(command: list[str], **environment: str) -> Done:
+    """Runs a command to its end.
+
+    Raises:
+        SystemExit: it failed; with the end of what it said.
+    """
+    clock, before = time.perf_counter(), os.times()
+    process = subprocess.Popen(
+        command, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    peak = _Peak(process.pid)
+    out, err = process.communicate()
+    wall, after = time.perf_counter() - clock, os.times()
+    peak.stop()
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{out[-3000:]}\n{err[-3000:]}")
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return Done(out, {"wall_seconds": wall, "cpu_seconds": cpu, "peak_bytes": peak.bytes})
+
+
+class _Peak:
+    """Looks at the memory of a process and everything it started, again and again."""
+
+    def __init__(self, pid: int) -> None:
+        self.bytes = 0
+        self._pid = pid
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Looks no more."""
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(SAMPLE_SECONDS):
+            held = 0
+            try:
+                root = psutil.Process(self._pid)
+                for process in (root, *root.children(recursive=True)):
+                    held += process.memory_info().rss
+            except psutil.Error:
+                continue
+            self.bytes = max(self.bytes, held)
+
+
+def run_night(as_of: date, landing: Path, warehouse: Path) -> dict[str, Any]:
+    """Runs `tally nightly`: the figures of the process, and of each step as the run itself measured it."""
+    timings = warehouse.parent / f"timings-{warehouse.name}-{as_of}.json"
+    timings.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "flows.cli", "nightly", "--as-of", as_of.isoformat()]
+    command += ["--landing", str(landing), "--warehouse", str(warehouse)]
+    done = run_process(command, TALLY_TIMINGS=str(timings), PREFECT_LOGGING_LEVEL="ERROR")
+    return {**done.figures, "steps": json.loads(timings.read_bytes()) if timings.exists() else []}

@@ -1,0 +1,226 @@
+"""What was measured, for people: a text after each size, docs/benchmarks.md and its plot from all results kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+Found = dict[str, Any]
+_LIBRARIES = ("polars", "duckdb", "great_expectations", "prefect", "pandas")
+_TITLE = {"first": "first night", "next": "one more night, 1 % new", "nothing": "nothing new"}
+
+
+def machine() -> str:
+    """Machine and versions."""
+    libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    return f"{platform.system()} on {os.cpu_count()} cores, Python {platform.python_version()}, {libraries}"
+
+
+def _median(runs: Iterable[Found], name: str) -> float:
+    return float(median(run[name] for run in runs))
+
+
+def steps(runs: list[Found]) -> dict[str, tuple[float, float, float]]:
+    """Per step of a night: medians of wall seconds, CPU seconds and peak bytes."""
+    names = dict.fromkeys(step["step"] for step in runs[0]["steps"])
+    found = {}
+    for name in names:
+        mine = [[step for step in run["steps"] if step["step"] == name] for run in runs]
+        found[name] = (
+            float(median(sum(step["wall_seconds"] for step in each) for each in mine)),
+            float(median(sum(step["cpu_seconds"] for step in each) for each in mine)),
+            float(median(max(step["peak_bytes"] for step in each) for each in mine)),
+        )
+    return found
+
+
+def text(found: Found) -> str:
+    """The figures of one size."""
+    floor = median(found["floor"])
+    size = f"{found['accounts']:,} accounts, {found['csv_bytes'] / 1e9:.2f} GB of CSV"
+    floors = f"F = {floor:.2f} s, from Parquet {median(found['floor_parquet']):.2f} s"
+    kept = f"the warehouse holds {found['warehouse_bytes'] / 1e9:.2f} GB, the lake {found['lake_bytes'] / 1e9:.2f} GB"
+    written = f"{size} written in {found['generated_seconds']:.1f} s; {floors}; {kept}."
+    lines = [written, *_night_rows(found, floor), *_peer_rows(found)]
+    return "\n".join(lines)
+
+
+def _night_rows(found: Found, floor: float) -> list[str]:
+    lines = ["", "| night | wall s | CPU s | peak GB | wall / F |", "| --- | --- | --- | --- | --- |"]
+    for kind, title in _TITLE.items():
+        wall, cpu, peak = (_median(found[kind], name) for name in ("wall_seconds", "cpu_seconds", "peak_bytes"))
+        lines.append(f"| {title} | {wall:.1f} | {cpu:.1f} | {peak / 1e9:.2f} | {wall / floor:.1f} |")
+    first, following = steps(found["first"]), steps(found["next"])
+    lines += ["", "| step | first night: wall s | CPU s | peak GB | one more: wall s | CPU s | peak GB |"]
+    lines.append("| --- | --- | --- | --- | --- | --- | --- |")
+    for name in first:
+        cells = []
+        for wall, cpu, peak in (first[name], following.get(name, (0.0, 0.0, 0.0))):
+            cells += [f"{wall:.2f}", f"{cpu:.2f}", f"{peak / 1e9:.2f}"]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def _peer_rows(found: Found) -> list[str]:
+    peers = found.get("peers")
+    if not peers:
+        return []
+    night = peers["night"]
+    core = sum(steps(night)[name][0] for name in ("keep the books", "tell the risk"))
+    lines = ["", "| on the plain book | wall s | CPU s | peak GB | equal rows |", "| --- | --- | --- | --- | --- |"]
+    lines.append(_peer_row("our whole night, validation and ledger included", night, ""))
+    lines.append(f"| our books and risk alone (steps of that night) | {core:.1f} | | | |")
+    lines += [
+        _peer_row(peer, peers[peer]["runs"], f"{peers[peer]['equal_rows']:,}")
+        for peer in ("duckdb", "pandas", "spark")
+        if peer in peers
+    ]
+    if checked := found.get("validation"):
+        judge = steps(found["first"])["judge rows and files"][0]
+        alone = f"{checked['checks']} stock expectations on the raw columns: {checked['checkpoint']:.1f} s"
+        ours = f"every row marked with every reason, judged, and the quarantine written: {judge:.1f} s"
+        lines += ["", f"Great Expectations alone, {alone} after loading for {checked['load']:.1f} s. Our step, {ours}."]
+    if matrix := found.get("matrix"):
+        moves = f"the same {matrix['moves']:,} moves between buckets"
+        seconds = f"{matrix['theirs']:.2f} s, our transitions in {matrix['ours']:.3f} s"
+        lines += ["", f"transitionMatrix counts {moves} in {seconds}."]
+    return lines
+
+
+def _peer_row(title: str, runs: list[Found], rows: str) -> str:
+    wall, cpu, peak = (_median(runs, name) for name in ("wall_seconds", "cpu_seconds", "peak_bytes"))
+    return f"| {title} | {wall:.1f} | {cpu:.1f} | {peak / 1e9:.2f} | {rows} |"
+
+
+def targets(results: list[Found]) -> list[str]:
+    """The targets, each with what was measured at the largest size."""
+    last = results[-1]
+    floor = median(last["floor"])
+    first, following = (_median(last[kind], "wall_seconds") for kind in ("first", "next"))
+    nothing = _median(last["nothing"], "wall_seconds")
+    peaks = [_median(last[kind], "peak_bytes") / 1e9 for kind in ("first", "next")]
+    rows = [
+        ("first night from CSV", "<= 6 F", f"{first / floor:.1f} F", first <= 6 * floor),
+        (
+            "one more night beyond start-up",
+            "<= 1 F",
+            f"{(following - nothing) / floor:.1f} F",
+            following - nothing <= floor,
+        ),
+        ("memory of the first night", "<= 4 GB", f"{peaks[0]:.1f} GB", peaks[0] <= 4),
+        ("memory of one more night", "<= 1.5 GB", f"{peaks[1]:.1f} GB", peaks[1] <= 1.5),
+    ]
+    for result in results:
+        rows += _peer_targets(result)
+    if len(results) > 1:
+        least = results[0]
+        per_account = [_median(each["first"], "wall_seconds") / each["accounts"] for each in (least, last)]
+        growth = per_account[1] / per_account[0]
+        rows.append(
+            (
+                f"growth from {least['accounts']:,} to {last['accounts']:,} accounts",
+                "linear within 15 %",
+                f"{growth:.2f} times the seconds an account",
+                growth <= 1.15,
+            )
+        )
+    lines = ["| target | wanted | measured | |", "| --- | --- | --- | --- |"]
+    return [
+        *lines,
+        *(f"| {what} | {wanted} | {told} | {'met' if met else 'not met'} |" for what, wanted, told, met in rows),
+    ]
+
+
+def _peer_targets(result: Found) -> list[tuple[str, str, str, bool]]:
+    peers = result.get("peers", {})
+    if "duckdb" not in peers:
+        return []
+    night, other = (_median(runs, "wall_seconds") for runs in (peers["night"], peers["duckdb"]["runs"]))
+    core = sum(steps(peers["night"])[name][0] for name in ("keep the books", "tell the risk"))
+    at = f"at {result['accounts']:,}"
+    rows = [
+        (f"whole first night against DuckDB SQL, {at}", "<= 1.5 x", f"{night / other:.1f} x", night <= 1.5 * other),
+        (f"books and risk alone against DuckDB SQL, {at}", "2 x faster", f"{other / core:.2f} x", other >= 2 * core),
+    ]
+    if "pandas" in peers:
+        pandas = _median(peers["pandas"]["runs"], "wall_seconds")
+        rows.append(
+            (f"books and risk alone against pandas, {at}", "25 x faster", f"{pandas / core:.2f} x", pandas >= 25 * core)
+        )
+    return rows
+
+
+def write_docs(results: Path, docs: Path) -> None:
+    """Writes docs/benchmarks.md and docs/benchmarks.svg from every size kept."""
+    found = sorted(
+        (json.loads(path.read_bytes()) for path in results.glob("*.json")), key=lambda each: each["accounts"]
+    )
+    parts = [_HEAD.format(machine=found[-1]["machine"], runs=len(found[-1]["first"])), *targets(found), _PLOT]
+    for each in found:
+        parts += ["", f"## {each['accounts']:,} accounts", "", text(each)]
+    (docs / "benchmarks.md").write_text("\n".join(parts) + "\n", encoding="utf-8")
+    _plot(found, docs / "benchmarks.svg")
+
+
+_HEAD = """# Benchmarks
+
+`make bench` writes an invented book (12 instalments an account, in CSV and Parquet), runs a first night, one more with
+1 % new and one with nothing new, each as a process of its own, and prints wall and CPU seconds and peak memory, whole
+and by step. F is the floor: rewriting the same CSV as Parquet with polars. Peers do the core of the work on the plain
+part of the book (no second plans, no chargebacks, no deferrals), and are timed only once every row of their tables
+equals ours. Memory is that of the process and everything it started, Prefect's embedded server included.
+Written by `python -m bench --write-docs`; the machine is shared, so ratios say more than seconds.
+
+{machine}; medians of {runs} run(s).
+
+## Targets
+
+At the largest size measured, ratios against F of the same run:
+"""
+_PLOT = "\n![Seconds of a night by step, and of peers on the same work](benchmarks.svg)"
+
+
+def _plot(found: list[Found], path: Path) -> None:
+    """Stacked bars of the steps of nights, and bars of peers, at each size."""
+    import matplotlib as mpl  # noqa: PLC0415 - an optional extra
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "benchmarks"
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    figure, axes = plt.subplots(1, 2, figsize=(12, 5))
+    names = list(steps(found[-1]["first"]))
+    places = [(kind, each) for each in found for kind in ("first", "next")]
+    labels = [f"{_TITLE[kind].split(',')[0]}\n{each['accounts'] / 1e6:g} M" for kind, each in places]
+    bottom = [0.0] * len(places)
+    for name in names:
+        heights = [steps(each[kind]).get(name, (0.0,))[0] for kind, each in places]
+        axes[0].bar(labels, heights, bottom=bottom, label=name)
+        bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
+    axes[0].set_ylabel("seconds")
+    axes[0].set_title("Nights by step")
+    axes[0].legend(fontsize=7)
+    bars = [
+        (f"{peer}\n{each['accounts'] / 1e6:g} M", _median(runs, "wall_seconds"))
+        for each in found
+        for peer, runs in (
+            ("our night", each.get("peers", {}).get("night")),
+            *((peer, each.get("peers", {}).get(peer, {}).get("runs")) for peer in ("duckdb", "pandas", "spark")),
+        )
+        if runs
+    ]
+    axes[1].bar([label for label, _ in bars], [seconds for _, seconds in bars])
+    axes[1].set_title("Plain book: our whole night, and peers' core work")
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    write_docs(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,1 @@
+"""Tests of the benchmark: what is timed is the same work."""
