@@ -111,6 +111,7 @@ def _datasets() -> dict[str, dict[str, pl.DataType]]:
         datasets[f"facts/{feed.name}"] = {**account, **feed.facts, **ORDER}
         keys = {name: kind for name, kind in feed.facts.items() if name in ("source", *feed.key)}
         datasets[f"repeats/{feed.name}"] = {**keys, **ORDER}
+    datasets["repeats/identities"] = {"source": pl.String(), "customer_id": pl.String(), **ORDER}
     for name in ("files", "refused_rows", "checks", "runs"):
         datasets[f"ops/{name}"] = {**TABLES[f"ops.{name}"].schema, **run}
     return datasets
@@ -148,6 +149,12 @@ class Manifest(_Frozen):
     deliveries: int
     accounts: int
     files: tuple[LakeFile, ...]
+    person_key: str | None = None
+    """Hash and fingerprint of the key that person_id is made with, as `hmac-sha256:0123456789abcdef`."""
+    vault_key: str | None = None
+    """Fingerprint of the key that the vault is sealed with."""
+    vault: tuple[LakeFile, ...] = ()
+    """The files of the vault, by their paths below it."""
 
     def of(self, dataset: str) -> list[LakeFile]:
         """The files of one dataset, oldest first."""
@@ -246,10 +253,15 @@ class LakeWriter:
     scratch: Path
     """Folder for files on their way to a lake that is not local."""
     files: list[LakeFile] = field(default_factory=list)
+    person_key: str | None = None
+    vault_key: str | None = None
+    vault: list[LakeFile] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Starts from what the lake holds."""
-        self.files = list(self.lake.manifest.files) if self.lake.manifest else []
+        if (held := self.lake.manifest) is not None:
+            self.files, self.vault = list(held.files), list(held.vault)
+            self.person_key, self.vault_key = held.person_key, held.vault_key
 
     def path(self, dataset: str, suffix: str = ".parquet") -> Path:
         """Where this run writes a dataset."""
@@ -312,6 +324,9 @@ class LakeWriter:
             deliveries=deliveries,
             accounts=accounts,
             files=tuple(self.files),
+            person_key=self.person_key,
+            vault_key=self.vault_key,
+            vault=tuple(self.vault),
         )
 
     def _write(self, dataset: str, rows: pl.DataFrame | pl.LazyFrame, *, keep_older: bool) -> None:

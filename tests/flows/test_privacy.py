@@ -199,7 +199,7 @@ def test_the_same_key_gives_the_same_person_in_another_warehouse(bank: Bank, tmp
         twin.land("customers_20260210.csv", FILES["good"]["customers_20260210.csv"])
         twin.night("2026-02-10")
         persons += twin.ask("SELECT person_id FROM core.customers")
-        assert not (twin.warehouse / "keys").exists()
+        assert not (twin.warehouse / "keys" / "person.key").exists()
     ((held,),) = bank.ask("SELECT person_id FROM core.customers WHERE source = 'good'")
     assert persons[0] == (held,)
     assert persons[1] != (held,)
