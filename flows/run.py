@@ -124,14 +124,24 @@ def person_key(settings: Settings, manifest: Manifest | None) -> PersonKey:
     Raises:
         WrongUse: the key is not at hand, or the settings want another hash.
     """
+    key = person_key_in_force(settings, manifest)
+    if settings.person_hash not in (None, key.hash):
+        raise WrongUse(
+            f"The persons of this warehouse are known by {key.hash}, and TALLY_PERSON_HASH asks for"
+            f" {settings.person_hash}; run `tally keys rotate --person` to change over, or leave the setting out."
+        )
+    return key
+
+
+def person_key_in_force(settings: Settings, manifest: Manifest | None) -> PersonKey:
+    """The key and the hash that a manifest names, whatever the settings want next; without one, theirs.
+
+    Raises:
+        WrongUse: the key is not at hand.
+    """
     if manifest is None or manifest.person_key is None:
         return PersonKey(settings.key(), settings.person_hash or "hmac-sha256")
     used, _, named = manifest.person_key.partition(":")
-    if settings.person_hash not in (None, used):
-        raise WrongUse(
-            f"The persons of this warehouse are known by {used}, and TALLY_PERSON_HASH asks for {settings.person_hash};"
-            " run `tally keys rotate --person` to change over, or leave the setting out."
-        )
     return PersonKey(settings.keyring.in_force("person", named), "hmac-sm3" if used == "hmac-sm3" else "hmac-sha256")
 
 

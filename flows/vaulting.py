@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from flows.intake import Intake, delivery_order
 from flows.judging import IDENTITY_ROWS, Judged
 from flows.run import Run
-from flows.stores.lake import MOST_DELTAS, LakeWriter
+from flows.stores.lake import MOST_DELTAS, LakeFile, LakeWriter
+from flows.stores.seal import Seal
 from flows.stores.vault import SCHEMA, Vault
 from transforms.arrivals import Held, added, mark
 from transforms.feeds import IDENTITIES
@@ -63,12 +66,13 @@ def write_vault(writer: LakeWriter, vault: Vault, order: pl.LazyFrame, kept: pl.
     added_rows = living.filter("is_fresh")
     whole = living.height - added_rows.height < kept.height or len(vault.files) > MOST_DELTAS
     rows = living if whole else added_rows
-    files = [] if whole else list(vault.files)
-    if rows.height:
-        by = vault.seal()
-        files.append(vault.write(writer.run_id, rows.sort(*key, "order_no", "line_number"), by))
-        writer.vault_key = by.fingerprint
-    writer.vault = files
+    put(writer, vault, rows.sort(*key, "order_no", "line_number"), vault.seal(), [] if whole else vault.files)
+
+
+def put(writer: LakeWriter, vault: Vault, rows: pl.DataFrame, by: Seal, beside: Sequence[LakeFile] = ()) -> None:
+    """Makes rows, and the files named beside them, the vault of the run's manifest."""
+    writer.vault = [*beside, *([vault.write(writer.run_id, rows, by)] if rows.height else [])]
+    writer.vault_key = by.fingerprint
 
 
 def _accepted(run: Run, judged: Judged, intake: Intake) -> pl.DataFrame:

@@ -60,12 +60,14 @@ class Keyring:
         self._make(self.path(name, ".next"))
         return _read(self.path(name, ".next"), name)
 
-    def candidates(self, name: KeyName) -> list[bytes]:
-        """Every key at hand, the one that is used without further word first."""
-        given = [keys[name] for keys in (self.given, self.before) if name in keys]
+    def places(self, name: KeyName) -> list[tuple[bytes, str]]:
+        """Every key at hand and where it is, the one that a first use takes first."""
+        variable = f"TALLY_{name.upper()}_KEY"
+        before = [(self.before[name], f"{variable}_BEFORE")] if name in self.before else []
         if name in self.given:
-            return given
-        return [*(_read(path, name) for path in (self.path(name), self.path(name, ".next")) if path.exists()), *given]
+            return [(self.given[name], variable), *before]
+        paths = (path for path in (self.path(name), self.path(name, ".next")) if path.exists())
+        return [*((_read(path, name), str(path)) for path in paths), *before]
 
     def in_force(self, name: KeyName, named: str | None) -> bytes:
         """The key of a fingerprint; without one, the key that a first use takes.
@@ -75,7 +77,7 @@ class Keyring:
         """
         if named is None:
             return self.key(name)
-        for key in self.candidates(name):
+        for key, _ in self.places(name):
             if fingerprint(name, key) == named:
                 return key
         place = f"TALLY_{name.upper()}_KEY" if name in self.given else str(self.path(name))

@@ -204,11 +204,14 @@ class Lake:
         return Lake(self.root, Manifest.model_validate(document))
 
     def sweep(self) -> None:
-        """Deletes what neither this manifest nor its predecessor names: leavings of runs that did not publish."""
+        """Deletes what neither this manifest nor its predecessor names: leavings of runs that did not publish.
+
+        A predecessor whose persons are hashed with another key is not kept: with its key, its hashes go.
+        """
         kept: set[Path] = set()
         lake: Lake | None = self if self.manifest else None
         for _ in range(2):
-            if lake is None or lake.manifest is None:
+            if lake is None or lake.manifest is None or self._is_rotated_out(lake.manifest):
                 break
             kept.add(self.manifests / manifest_name(lake.manifest.run_id))
             kept |= {self.root / file.path for file in lake.manifest.files}
@@ -217,6 +220,11 @@ class Lake:
         for path in storage.files_below(self.root):
             if path not in kept:
                 path.unlink()
+
+    def _is_rotated_out(self, other: Manifest) -> bool:
+        return (
+            other.person_key is not None and self.manifest is not None and other.person_key != self.manifest.person_key
+        )
 
     def damaged(self) -> list[LakeFile]:
         """The files that are missing or whose SHA-256 differs from what was written."""
@@ -288,11 +296,10 @@ class LakeWriter:
                 continue
             is_large = sum(file.rows for file in deltas) > LARGEST_DELTAS * files[0].rows
             if is_large or len(deltas) > MOST_DELTAS:
-                self._rewrite(dataset)
+                self.rewrite(dataset, self.now().scan(dataset))
 
-    def _rewrite(self, dataset: str) -> None:
-        """All rows of a dataset as one file, by partition where it has one; what each row says is kept."""
-        rows = self.now().scan(dataset)
+    def rewrite(self, dataset: str, rows: pl.LazyFrame) -> None:
+        """Puts rows in the place of a dataset as one file, by partition where it has one; the run of each is kept."""
         if "account_no" in DATASETS[dataset]:
             rows = rows.sort("account_no", nulls_last=True, maintain_order=True)
         path = self.path(dataset, ".base.parquet")
