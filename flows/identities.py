@@ -1,4 +1,4 @@
-"""The vault's reader: who customers are, in clear. Only sharing and the rotation of keys may import it."""
+"""The vault's reader: who customers are, in clear. Only sharing may import it."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import re
+import shutil
 import stat
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from flows import run
 from flows.errors import CheckFailed, WrongUse
 from flows.quarantine import show_rows
 from tests.flows.canaries import ADDRESS, CITY, NAME, NUMBER, PHONE, leaks, names
+from tests.flows.command import tally
 from tests.flows.small import ACCOUNTS, map_source
 from tests.nights import Bank
 from transforms.policy import Policy
@@ -100,7 +102,7 @@ def told() -> io.StringIO:
 
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory: pytest.TempPathFactory, told: io.StringIO) -> Bank:
-    """A night that is stopped by a check, then two that are not, with all of that."""
+    """A night that is stopped by a check, then one that is not, with all of that."""
     bank = Bank(tmp_path_factory.mktemp("privacy"))
     for source, files in FILES.items():
         for name, content in files.items():
@@ -126,7 +128,6 @@ def bank(tmp_path_factory: pytest.TempPathFactory, told: io.StringIO) -> Bank:
         assert list((bank.warehouse / "work").rglob("records/*/*.sealed")), "and what it takes apart line by line"
         assert leaks(bank.warehouse) == [], "not even of a run that failed, nor while it ran"
         bank.night("2026-02-10")
-        bank.night("2026-02-11")
     finally:
         root.removeHandler(handler)
         root.setLevel(level)
@@ -142,6 +143,32 @@ def test_no_log_line_names_a_person(bank: Bank, told: io.StringIO) -> None:
     assert bank.ask("SELECT count(*) FROM core.customers WHERE person_id IS NOT NULL")[0][0] > 0
     assert "read delivery" in told.getvalue()
     assert not names(told.getvalue().encode())
+
+
+def test_no_command_names_a_person(bank: Bank, tmp_path: Path) -> None:
+    """Not even when it fails; and nothing that it writes does."""
+    shutil.copytree(bank.root, tmp_path, dirs_exist_ok=True)
+    bank, export = Bank(tmp_path), tmp_path / "export.csv"
+    where = ("-w", str(bank.warehouse))
+    said = [
+        tally("quarantine", "show", *where),
+        tally("quarantine", "show", *where, "--export", export),
+        tally("quarantine", "replay", export, "--landing", bank.landing, *where),
+        tally("runs", *where),
+        tally("status", "--customer", "C", "--source", "good", *where),
+        tally("query", "SELECT name FROM core.customers", *where),
+        tally("query", "SELECT CAST(person_id AS DATE) FROM core.customers", *where),
+        tally("keys", "rotate", *where),
+        tally("keys", "list", *where),
+        tally("keys", "forget", "--source", "good", "C", *where),
+    ]
+    assert [one.code for one in said] == [0, 0, 2, 0, 0, 2, 2, 0, 0, 0]
+    assert [one for one in said if names((one.out + one.err).encode())] == []
+    assert leaks(bank.warehouse) == []
+    assert not names(export.read_bytes())
+    assert "1 of 1 customer(s) were in the vault and are gone from it." in said[-1].out
+    sealed = [path for path in bank.warehouse.rglob("*") if path.suffix == ".sealed"]
+    assert [path.parent for path in sealed] == [bank.warehouse / "vault"]
 
 
 def test_lines_are_withheld_and_still_told_apart(bank: Bank, tmp_path: Path) -> None:
