@@ -20,7 +20,6 @@ import pytest
 
 from expectations import published
 from expectations.checks import Suite, sql_check
-from flows import run
 from flows.errors import CheckFailed, WrongUse
 from flows.quarantine import show_rows
 from tests.flows.canaries import ADDRESS, CITY, NAME, NUMBER, PHONE, leaks, names
@@ -119,7 +118,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory, told: io.StringIO) -> Bank:
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(published, "suites", failing)
-            patch.setattr(run.shutil, "rmtree", lambda *_, **__: None)
+            patch.setattr(shutil, "rmtree", lambda *_, **__: None)
             with pytest.raises(CheckFailed, match="Nobody may be there"):
                 bank.night("2026-02-10")
         assert list((bank.warehouse / "work").rglob("identities/*.sealed")), (
