@@ -59,7 +59,7 @@ class Feed:
 
     @property
     def facts(self) -> dict[str, pl.DataType]:
-        """Names and types inside of what a row says, key first (identity and name of a person are never kept)."""
+        """Names and types inside of what a row says, key first (what names a person is kept by the vault alone)."""
         return {
             FIELDS[name].inside: FIELDS[name].polars_type
             for name in ("source", *self.key, *(c.field for c in self.columns), *self.derived)

@@ -23,7 +23,7 @@ from flows.stores.durable import flush
 
 _MARK = b"tally sealed 1\n"
 _FINGERPRINT_CHARS = 16
-_NONCE_BYTES = 12
+_NONCE_BYTES, _TAG_BYTES = 12, 16
 ROWS_AT_ONCE = 100_000
 """Rows of a frame: bounds what is in memory."""
 
@@ -63,15 +63,16 @@ class Seal:
         Raises:
             Damaged: it is sealed with another key, or not as it was written.
         """
-        cipher, place = AESGCM(self.key), 0
+        cipher, place, size = AESGCM(self.key), 0, path.stat().st_size
         with path.open("rb") as file:
             if file.read(len(_MARK)) != _MARK or file.read(_FINGERPRINT_CHARS) != self.fingerprint.encode():
                 raise Damaged(f"{path} is not sealed with the key {self.fingerprint}; put the right key back.")
             while True:
                 nonce = file.read(_NONCE_BYTES)
                 length = int.from_bytes(file.read(8))
+                sealed = file.read(min(length, size))  # a damaged length may be anything
                 try:
-                    content = cipher.decrypt(nonce, file.read(length), self._place(path, place))
+                    content = cipher.decrypt(nonce, sealed, self._bound_to(path, place, length))
                 except (InvalidTag, ValueError):
                     raise Damaged(f"{path} is not as it was written; put it back from a copy.") from None
                 if not content:
@@ -97,12 +98,12 @@ class Seal:
         return register_io_source(rows, schema=dict(schema)) if paths else none.lazy()
 
     def _frame(self, cipher: AESGCM, path: Path, place: int, content: bytes) -> bytes:
-        nonce = os.urandom(_NONCE_BYTES)
-        sealed = cipher.encrypt(nonce, content, self._place(path, place))
-        return nonce + len(sealed).to_bytes(8) + sealed
+        nonce, length = os.urandom(_NONCE_BYTES), len(content) + _TAG_BYTES
+        return nonce + length.to_bytes(8) + cipher.encrypt(nonce, content, self._bound_to(path, place, length))
 
-    def _place(self, path: Path, place: int) -> bytes:
-        return b"\x1f".join((_MARK, self.fingerprint.encode(), path.name.encode(), str(place).encode()))
+    def _bound_to(self, path: Path, place: int, length: int) -> bytes:
+        said = f"{self.fingerprint}\x1f{path.name}\x1f{place}\x1f{length}"
+        return _MARK + said.encode()
 
 
 def fingerprint_of(path: Path) -> str | None:
