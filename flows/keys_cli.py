@@ -68,4 +68,4 @@ def keys_forget(
     from flows.upkeep import forget
 
     count = forget(Settings.given(warehouse=warehouse), source, customers)
-    typer.echo(f"{count} of {len(customers)} customer(s) were in the vault and are gone from it.")
+    typer.echo(f"{count} of {len(customers)} customer(s) were in the vault, and are no more.")

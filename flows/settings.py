@@ -19,6 +19,7 @@ from transforms.persons import PersonHash
 from transforms.policy import Policy, PolicyError, mistakes, parse_policy
 
 DEFAULT_POLICY = "cn-2023"
+_SECRETS = ("person_key", "person_key_before", "vault_key", "vault_key_before")
 
 
 class Settings(BaseSettings):
@@ -61,7 +62,7 @@ class Settings(BaseSettings):
         try:
             return cls.model_validate({name: value for name, value in settings.items() if value is not None})
         except ValidationError as error:
-            lines = (line.partition(":") for line in mistakes(error))
+            lines = (line.partition(":") for line in mistakes(error, _SECRETS))
             wrong = ";".join(f" TALLY_{place.upper()}:{what}" for place, _, what in lines)
             raise WrongUse(f"A setting in the environment is wrong:{wrong}.") from None
 

@@ -57,7 +57,10 @@ class Vault:
             return pl.LazyFrame(schema=SCHEMA)
         paths = [self.root / file.path for file in self.files]
         if lost := [str(path) for path in paths if not path.exists() or fingerprint_of(path) is None]:
-            raise Damaged(f"{', '.join(lost)} is gone or no file of the vault; put it back from a copy.")
+            raise Damaged(
+                f"{', '.join(lost)} is gone or no file of the vault; put it back from a copy, or begin an empty vault"
+                " with `tally keys rotate --vault --lost`."
+            )
         return self.seal().scan(paths, SCHEMA)
 
     def write(self, name: str, rows: pl.DataFrame, by: Seal) -> LakeFile:

@@ -165,7 +165,7 @@ def test_no_command_names_a_person(bank: Bank, tmp_path: Path) -> None:
     assert [one for one in said if names((one.out + one.err).encode())] == []
     assert leaks(bank.warehouse) == []
     assert not names(export.read_bytes())
-    assert "1 of 1 customer(s) were in the vault and are gone from it." in said[-1].out
+    assert "1 of 1 customer(s) were in the vault, and are no more." in said[-1].out
     sealed = [path for path in bank.warehouse.rglob("*") if path.suffix == ".sealed"]
     assert [path.parent for path in sealed] == [bank.warehouse / "vault"]
 
@@ -237,3 +237,11 @@ def test_the_search_finds_what_is_planted(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE t AS SELECT '韩' || '梅梅' AS x FROM range(10000)")
     assert len(leaks(tmp_path)) == 7
     assert leaks(tmp_path / "none") == []
+
+
+def test_a_wrong_key_in_the_environment_is_not_repeated(tmp_path: Path) -> None:
+    for name in ("TALLY_VAULT_KEY", "TALLY_VAULT_KEY_BEFORE"):
+        said = tally("keys", "list", "-w", tmp_path, **{name: "PLANTED"})
+        assert said.code == 2
+        assert name in said.err
+        assert not names((said.out + said.err).encode())
