@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from flows.errors import EXIT_TRY_AGAIN, TallyError, WrongUse
+from flows.keys_cli import keys
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -33,6 +34,7 @@ quarantine = typer.Typer(no_args_is_help=True, help="Rows that were refused, or 
 app.add_typer(quarantine, name="quarantine")
 policies = typer.Typer(no_args_is_help=True, help="The rules that decide: shipped ones, every setting, differences.")
 app.add_typer(policies, name="policy")
+app.add_typer(keys, name="keys")
 
 _DAY = ["%Y-%m-%d"]
 AsOf = Annotated[

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from flows.run import Run
+from flows.run import Run, name_of
 from flows.stores.lake import DATASETS, Lake, LakeWriter
 from transforms.arrivals import Held, added, links, mark
 from transforms.feeds import FEEDS, Feed
@@ -45,6 +45,8 @@ def take_in(run: Run, deliveries: pl.DataFrame, accepted: dict[str, list[Path]])
             fact columns but source.
     """
     writer = LakeWriter(run.lake, run.run_id, run.run_no, run.workplace("lake"))
+    if accepted.get("customers"):
+        writer.person_key = name_of(run.person_key)
     registry = _register(run, writer, deliveries)
     order = delivery_order(writer.now())
     news = {

@@ -28,11 +28,16 @@ from flows.stores.landing import (
     read_control,
     still,
 )
-from transforms.conform import DeliveryContext, conform, missing_columns, unknown_columns
-from transforms.feeds import CLEAR_FIELDS, FEEDS
+from transforms.conform import DeliveryContext, conform, identities, missing_columns, unknown_columns
+from transforms.feeds import CLEAR_FIELDS, FEEDS, IDENTITIES
 from transforms.mapping import FileMapping
 from transforms.refusals import FileRefusal
 
+IDENTITY_ROWS: dict[str, pl.DataType] = {
+    "line_number": pl.Int64(),
+    **{name: kind for name, kind in IDENTITIES.facts.items() if name != "source"},
+}
+"""Clear values of a delivery's customers: scratch, sealed until the accepted ones are known."""
 EARLIER_DELIVERIES = 10
 """How many earlier deliveries of a feed say what is usual."""
 
@@ -48,6 +53,8 @@ class Staged:
     header: str | None
     rows: dict[str, Path]
     """Per feed: Parquet of conformed rows with file_no."""
+    identities: Path | None
+    """Sealed IDENTITY_ROWS of its customers."""
     faults: tuple[tuple[FileRefusal, str], ...]
     remark: str | None
     """What is worth a sentence although the file may be taken."""
@@ -95,13 +102,16 @@ def stage(run: Run, file_no: int, delivery: Delivery) -> Staged | None:
     control, faults = _control(run, delivery)
     found: records.Records | None = None
     rows: dict[str, Path] = {}
+    named: Path | None = None
     remark: str | None = None
+    seal = run.seal if "customers" in mapping.feeds else None
     try:
         known = records.profile(delivery.path, mapping.format, delivery.sha256)
-        found = records.read(delivery.path, mapping.format, run.workplace(f"records/{file_no}"), known)
+        found = records.read(delivery.path, mapping.format, run.workplace(f"records/{file_no}"), known, seal)
         faults += _column_faults(run, mapping, found.columns)
         remark = _kept_columns(run, mapping, found.columns)
         rows = _conformed(run, file_no, delivery, mapping, found)
+        named = _identities(run, file_no, delivery, mapping, found)
     except records.Unreadable as error:
         faults.append((FileRefusal.UNREADABLE, str(error)))
     except pl.exceptions.PolarsError as error:
@@ -122,6 +132,7 @@ def stage(run: Run, file_no: int, delivery: Delivery) -> Staged | None:
         line_count=found.line_count if found else 0,
         header=withheld(header) if header is not None and names_persons and _is_strange(faults) else header,
         rows=rows,
+        identities=named,
         faults=tuple(faults),
         remark=remark,
         names_persons=names_persons,
@@ -199,14 +210,7 @@ def _conformed(
     run: Run, file_no: int, delivery: Delivery, mapping: FileMapping, found: records.Records
 ) -> dict[str, Path]:
     """Typed rows of every feed that the file gives."""
-    context = DeliveryContext(
-        source=delivery.source,
-        business_date=delivery.business_date,
-        seq=delivery.seq,
-        time_zone=run.policy.time_zone,
-        currency=run.policy.currency,
-        person_key=run.settings.key(),
-    )
+    context = _context(run, delivery)
     paths = {}
     for feed, feed_mapping in mapping.feeds.items():
         path = run.workplace(f"staged/{feed}") / f"{file_no}.parquet"
@@ -214,6 +218,31 @@ def _conformed(
         rows.with_columns(file_no=pl.lit(file_no, pl.Int32)).sink_parquet(path, compression="lz4")
         paths[feed] = path
     return paths
+
+
+def _identities(
+    run: Run, file_no: int, delivery: Delivery, mapping: FileMapping, found: records.Records
+) -> Path | None:
+    """Clear values of the customers that the file gives, sealed; None when it gives none."""
+    feed = mapping.feeds.get("customers")
+    if feed is None:
+        return None
+    path = run.workplace("identities") / f"{file_no}.sealed"
+    rows = identities(found.rows, feed, mapping.reading, _context(run, delivery))
+    run.seal.write(path, rows.select(*IDENTITY_ROWS).collect_batches())
+    return path
+
+
+def _context(run: Run, delivery: Delivery) -> DeliveryContext:
+    """What the rows of a delivery take from around them."""
+    return DeliveryContext(
+        source=delivery.source,
+        business_date=delivery.business_date,
+        seq=delivery.seq,
+        time_zone=run.policy.time_zone,
+        currency=run.policy.currency,
+        person_key=run.person_key,
+    )
 
 
 def _control_faults(
@@ -454,7 +483,8 @@ def raw_of(run: Run, staged: Sequence[Staged], places: pl.DataFrame) -> dict[tup
         if lines:
             mapping = run.settings.mapping(item.delivery.source).files[item.delivery.kind]
             work = run.workplace(f"raw/{item.file_no}-{len(lines)}")
-            texts = records.raw_lines(item.delivery.path, mapping.format, lines, work)
+            seal = run.seal if "customers" in mapping.feeds else None
+            texts = records.raw_lines(item.delivery.path, mapping.format, lines, work, seal)
             shown = withheld if item.names_persons else str
             raw |= {(item.file_no, line): shown(text) for line, text in texts.items()}
     return raw

@@ -100,6 +100,7 @@ def _publish(run: Run, deliveries: tuple[Any, ...], notes: tuple[str, ...]) -> O
     )
     judged = tasks.judge(run, [item for item in read if item is not None])
     intake = tasks.take_in(run, judged.taken, judged.accepted)
+    tasks.keep_identities(run, judged, intake)
     changes = tasks.books(run, intake)
     accounts = tasks.account(run, judged, intake, changes)
     tasks.write_next(run, changes)

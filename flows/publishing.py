@@ -188,6 +188,7 @@ def publish(run: Run, lake: Lake) -> None:
         record(run, writer, lake)
         counts = writer.finish()
     run.warehouse.publish(run.run_id, counts)
+    run.vault.sweep(lake.manifest.vault if lake.manifest else ())
     for path in (run.settings.warehouse / "runs").glob("*.json"):
         path.unlink()
 

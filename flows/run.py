@@ -16,8 +16,12 @@ from flows.runners import Runner, runner
 from flows.settings import Settings
 from flows.stores import storage
 from flows.stores.durable import write_durably
-from flows.stores.lake import Lake
+from flows.stores.keyring import fingerprint
+from flows.stores.lake import Lake, Manifest
+from flows.stores.seal import Seal
+from flows.stores.vault import Vault
 from flows.stores.warehouse import Published, Warehouse
+from transforms.persons import PersonKey
 from transforms.policy import Policy
 
 if TYPE_CHECKING:
@@ -42,11 +46,27 @@ class Run:
     """Warehouse file of the night before; None before the first."""
     held: tuple[str, ...] = ()
     """SHA-256 of deliveries left out by hand."""
+    seal: Seal = field(default_factory=Seal.of_this_process, repr=False)
+    """Seals what lies in `work` and names persons."""
 
     @property
     def warehouse(self) -> Warehouse:
         """The warehouse it publishes to."""
         return Warehouse(self.settings.warehouse)
+
+    @property
+    def vault(self) -> Vault:
+        """The vault as the run found it."""
+        return Vault.of(self.settings.warehouse / "vault", self.settings.keyring, self.lake.manifest)
+
+    @property
+    def person_key(self) -> PersonKey:
+        """The key and the hash of the warehouse's person_id; for a new warehouse, those of the settings.
+
+        Raises:
+            WrongUse: the key is not at hand, or the settings want another hash.
+        """
+        return person_key(self.settings, self.lake.manifest)
 
     @property
     def work(self) -> Path:
@@ -98,6 +118,45 @@ class Failure:
     """Path and SHA-256 of what it had taken in."""
 
 
+def person_key(settings: Settings, manifest: Manifest | None) -> PersonKey:
+    """The key and the hash that a manifest names; without one, those of the settings.
+
+    Raises:
+        WrongUse: the key is not at hand, or the settings want another hash.
+    """
+    key = person_key_in_force(settings, manifest)
+    if settings.person_hash not in (None, key.hash):
+        raise WrongUse(
+            f"The persons of this warehouse are known by {key.hash}, and TALLY_PERSON_HASH asks for"
+            f" {settings.person_hash}; run `tally keys rotate --person` to change over, or leave the setting out."
+        )
+    return key
+
+
+def person_key_in_force(settings: Settings, manifest: Manifest | None) -> PersonKey:
+    """The key and the hash that a manifest names, whatever the settings want next; without one, theirs.
+
+    Raises:
+        WrongUse: the key is not at hand.
+    """
+    if manifest is None or manifest.person_key is None:
+        return PersonKey(settings.key(), settings.person_hash or "hmac-sha256")
+    used, _, named = manifest.person_key.partition(":")
+    return PersonKey(settings.keyring.in_force("person", named), "hmac-sm3" if used == "hmac-sm3" else "hmac-sha256")
+
+
+def name_of(key: PersonKey) -> str:
+    """Hash and fingerprint of a person key, as a manifest names it."""
+    return f"{key.hash}:{fingerprint('person', key.key)}"
+
+
+def settle_keys(settings: Settings, manifest: Manifest | None) -> None:
+    """Ends a rotation that was killed, whichever of old and new the published manifest names."""
+    person = manifest.person_key.partition(":")[2] if manifest and manifest.person_key else None
+    settings.keyring.settle("person", person)
+    settings.keyring.settle("vault", manifest.vault_key if manifest else None)
+
+
 @contextmanager
 def running(settings: Settings, as_of: date, kind: str, held: tuple[str, ...] = ()) -> Iterator[tuple[Run, Failure]]:
     """Holds the warehouse, sweeps what earlier runs left, and records a failure.
@@ -119,6 +178,7 @@ def running(settings: Settings, as_of: date, kind: str, held: tuple[str, ...] = 
         if published:
             lake = lake.at(published.manifest)
         lake.sweep()
+        settle_keys(settings, lake.manifest)
         warehouse.sweep()
         shutil.rmtree(settings.warehouse / "work", ignore_errors=True)
         number = _published_nights(warehouse, published, as_of) + 1
@@ -137,6 +197,7 @@ def running(settings: Settings, as_of: date, kind: str, held: tuple[str, ...] = 
             previous=warehouse.file if published else None,
             held=held,
         )
+        run.vault.sweep(run.vault.files)
         failure = Failure()
         try:
             yield run, failure

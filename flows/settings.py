@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,10 +13,13 @@ import flows
 from flows.errors import WrongUse
 from flows.runners import PROCESSES
 from flows.stores import storage
+from flows.stores.keyring import KeyName, Keyring
 from transforms.mapping import Mapping, MappingError, canonical, parse_mapping
+from transforms.persons import PersonHash
 from transforms.policy import Policy, PolicyError, mistakes, parse_policy
 
 DEFAULT_POLICY = "cn-2023"
+_SECRETS = ("person_key", "person_key_before", "vault_key", "vault_key_before")
 
 
 class Settings(BaseSettings):
@@ -40,6 +41,14 @@ class Settings(BaseSettings):
     """Policy file, or the name of a shipped one; empty: the shipped cn-2023."""
     person_key: Annotated[SecretStr, Field(min_length=1)] | None = None
     """Key of the hash that stands for a person; empty: the key file."""
+    person_key_before: Annotated[SecretStr, Field(min_length=1)] | None = None
+    """The key that person_key takes the place of, while `tally keys rotate` runs."""
+    person_hash: PersonHash | None = None
+    """The hash that stands for a person; empty: the warehouse's, and HMAC-SHA256 for a new one."""
+    vault_key: Annotated[SecretStr, Field(min_length=32)] | None = None
+    """Key of the vault, of 32 characters or more; empty: the key file."""
+    vault_key_before: Annotated[SecretStr, Field(min_length=32)] | None = None
+    """The key that vault_key takes the place of, while `tally keys rotate` runs."""
     memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")] = "4GB"
     """Memory that DuckDB may use before it spills to disk."""
 
@@ -53,7 +62,7 @@ class Settings(BaseSettings):
         try:
             return cls.model_validate({name: value for name, value in settings.items() if value is not None})
         except ValidationError as error:
-            lines = (line.partition(":") for line in mistakes(error))
+            lines = (line.partition(":") for line in mistakes(error, _SECRETS))
             wrong = ";".join(f" TALLY_{place.upper()}:{what}" for place, _, what in lines)
             raise WrongUse(f"A setting in the environment is wrong:{wrong}.") from None
 
@@ -90,28 +99,24 @@ class Settings(BaseSettings):
         """
         return load_policy(self.policy)
 
+    @property
+    def keyring(self) -> Keyring:
+        """The keys of the person hash and of the vault."""
+        before: dict[KeyName, SecretStr | None] = {"person": self.person_key_before, "vault": self.vault_key_before}
+        given: dict[KeyName, SecretStr | None] = {"person": self.person_key, "vault": self.vault_key}
+        return Keyring(self.warehouse / "keys", _secrets(given), _secrets(before))
+
     def key(self) -> bytes:
         """The key of the person hash: from the settings, else from its file, made on first use for the owner alone.
 
         Raises:
             WrongUse: the key file is open to others, or empty.
         """
-        if self.person_key is not None:
-            return self.person_key.get_secret_value().encode()
-        path = self.warehouse / "keys" / "person.key"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w") as file:
-                file.write(secrets.token_hex(32))
-                file.flush()
-                os.fsync(file.fileno())
-        if path.stat().st_mode & 0o077:
-            raise WrongUse(f"{path} can be read by others; run `chmod 600 {path}`.")
-        key = path.read_text().strip()
-        if not key:
-            raise WrongUse(f"{path} is empty; put the key back from a copy, else no person is recognised again.")
-        return key.encode()
+        return self.keyring.key("person")
+
+
+def _secrets(keys: dict[KeyName, SecretStr | None]) -> dict[KeyName, bytes]:
+    return {name: key.get_secret_value().encode() for name, key in keys.items() if key is not None}
 
 
 def shipped(folder: str) -> Path:

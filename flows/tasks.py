@@ -9,7 +9,7 @@ from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
-from flows import accounting, aggregating, bookkeeping, intake, judging, looking, publishing, sharing
+from flows import accounting, aggregating, bookkeeping, intake, judging, looking, publishing, sharing, vaulting
 from flows.measuring import measured
 
 P = ParamSpec("P")
@@ -38,6 +38,7 @@ look = _step(looking.look, "look for deliveries", 30)
 stage = _step(judging.stage, "read delivery", 120)
 judge = _step(judging.judge, "judge rows and files", 120)
 take_in = _step(intake.take_in, "take facts into the lake", 120)
+keep_identities = _step(vaulting.keep_identities, "put names into the vault", 60)
 books = _step(bookkeeping.books, "keep the books", 360)
 account = _step(accounting.account, "account for every row", 60)
 write_next = _step(publishing.write_next, "write the next warehouse", 120)

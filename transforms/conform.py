@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
-import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
 
-from transforms.feeds import FEEDS, Feed, FeedColumn
+from transforms.feeds import FEEDS, IDENTITIES, Feed, FeedColumn
 from transforms.fields import Kind
 from transforms.mapping import FeedMapping, FileMapping, Reading, Unfold, Value
+from transforms.persons import PersonKey, person_id
 from transforms.refusals import Refusal, parse_marks
 
 MAX_UNFOLDED = 1000
@@ -36,7 +35,7 @@ class DeliveryContext:
     seq: int
     time_zone: str
     currency: str
-    person_key: bytes
+    person_key: PersonKey
     """Key of the hash that stands for a person."""
 
 
@@ -77,7 +76,24 @@ def conform(
         line_number, line_span, reasons (Int64: the bits of `parse_marks(feed_name)`), row_amount_cents (what can be
         read of the row's amount), unreadable_count, and the feed's fact columns but `source`.
     """
-    feed = FEEDS[feed_name]
+    rows = _typed(records, FEEDS[feed_name], mapping, reading, context)
+    if feed_name == "customers":
+        rows = rows.with_columns(person_id("text id_type", "text id_number", context.person_key))
+    rows = _living(rows.with_columns(_defaults(feed_name, context)), FEEDS[feed_name])
+    facts = [name for name in FEEDS[feed_name].facts if name != "source"]
+    return rows.select("line_number", "line_span", "reasons", "row_amount_cents", "unreadable_count", *facts)
+
+
+def identities(records: pl.LazyFrame, mapping: FeedMapping, reading: Reading, context: DeliveryContext) -> pl.LazyFrame:
+    """One row per row that `conform` makes of `customers`: line_number, and the columns of IDENTITIES but `source`."""
+    rows = _living(_typed(records, FEEDS["customers"], mapping, reading, context), IDENTITIES)
+    return rows.select("line_number", *(name for name in IDENTITIES.facts if name != "source"))
+
+
+def _typed(
+    records: pl.LazyFrame, feed: Feed, mapping: FeedMapping, reading: Reading, context: DeliveryContext
+) -> pl.LazyFrame:
+    """The rows with the feed's columns, typed, and with what is wrong with each."""
     delivered = [name for name in records.collect_schema().names() if name not in RECORD_COLUMNS]
     rows = _unfold(records, mapping.unfold) if mapping.unfold else records.with_columns(is_unfolded=True)
     names = {*delivered, *((mapping.unfold.index,) if mapping.unfold else ())}
@@ -85,15 +101,13 @@ def conform(
     rows = rows.with_columns(texts)
     rows = rows.with_columns(_cell(column, mapping, reading, context) for column in feed.columns)
     rows = rows.with_columns(_reasons(feed, names, mapping), *_amounts(feed))
-    rows = rows.with_columns(is_deleted=pl.col("is_deleted").fill_null(value=False))
-    if feed_name == "customers":
-        rows = rows.with_columns(_person_id(context.person_key))
+    return rows.with_columns(is_deleted=pl.col("is_deleted").fill_null(value=False))
+
+
+def _living(rows: pl.LazyFrame, feed: Feed) -> pl.LazyFrame:
+    """The rows, of a deletion nothing but its key."""
     blank = [name for name in feed.facts if name not in ("source", "is_deleted", *feed.key)]
-    rows = rows.with_columns(_defaults(feed_name, context)).with_columns(
-        pl.when(~pl.col("is_deleted")).then(pl.col(name)).alias(name) for name in blank
-    )
-    facts = [name for name in feed.facts if name != "source"]
-    return rows.select("line_number", "line_span", "reasons", "row_amount_cents", "unreadable_count", *facts)
+    return rows.with_columns(pl.when(~pl.col("is_deleted")).then(pl.col(name)).alias(name) for name in blank)
 
 
 def _reads(unfold: Unfold) -> set[str]:
@@ -299,27 +313,6 @@ def _amounts(feed: Feed) -> list[pl.Expr]:
         pl.sum_horizontal(pl.col(column.inside) for column in columns).cast(pl.Int64).alias("row_amount_cents"),
         damaged.otherwise(pl.sum_horizontal(unreadable)).cast(pl.Int32).alias("unreadable_count"),
     ]
-
-
-def _person_id(key: bytes) -> pl.Expr:
-    """HMAC-SHA256 of identity type and number, both in one spelling; null where either is missing."""
-    spelled = [
-        pl.col(f"text {name}").map_batches(
-            lambda texts: _each(texts, lambda text: unicodedata.normalize("NFKC", text).strip().upper()),
-            return_dtype=pl.String,
-            is_elementwise=True,
-        )
-        for name in ("id_type", "id_number")
-    ]
-    return (
-        pl.concat_str(spelled, separator="\x1f")
-        .map_batches(
-            lambda texts: _each(texts, lambda text: hmac.new(key, text.encode(), hashlib.sha256).hexdigest()),
-            return_dtype=pl.String,
-            is_elementwise=True,
-        )
-        .alias("person_id")
-    )
 
 
 def _defaults(feed_name: str, context: DeliveryContext) -> list[pl.Expr]:

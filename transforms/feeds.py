@@ -54,14 +54,16 @@ class Feed:
     """Rows belong to an account and are worked on with it."""
     keeps_versions: bool = False
     """Every version stays in force for its own span of days."""
+    is_clear: bool = False
+    """Rows are kept with what names a person; only the vault does."""
 
     @property
     def facts(self) -> dict[str, pl.DataType]:
-        """Names and types inside of what a row says, key first (identity and name of a person are never kept)."""
+        """Names and types inside of what a row says, key first (what names a person is kept by the vault alone)."""
         return {
             FIELDS[name].inside: FIELDS[name].polars_type
             for name in ("source", *self.key, *(c.field for c in self.columns), *self.derived)
-            if name not in CLEAR_FIELDS
+            if self.is_clear or name not in CLEAR_FIELDS
         }
 
     @property
@@ -79,8 +81,8 @@ class Feed:
         return {column.name: column for column in self.columns}[name]
 
 
-CLEAR_FIELDS = ("name", "id_number")
-"""Delivered columns that become a keyed hash, or nothing, before a row is written anywhere."""
+CLEAR_FIELDS = ("name", "id_number", "phone", "address", "city", "state_code", "postal_code")
+"""Delivered columns that become a keyed hash, or nothing, before a row is written in clear anywhere."""
 
 _ALL_FEEDS = [
     Feed(
@@ -120,7 +122,7 @@ _ALL_FEEDS = [
         _columns(
             "customer_id",
             "id_type id_number name birth_date income_monthly=income_monthly_amount income_date"
-            " employment_code valid_from is_deleted",
+            " employment_code phone address city state_code postal_code valid_from is_deleted",
         ),
         (),
         of_account=False,
@@ -172,6 +174,16 @@ _ALL_FEEDS = [
     ),
 ]
 FEEDS: dict[str, Feed] = {feed.name: feed for feed in _ALL_FEEDS}
+IDENTITIES = Feed(
+    "identities",
+    ("customer_id",),
+    _columns("customer_id", f"id_type {' '.join(CLEAR_FIELDS)} birth_date valid_from is_deleted"),
+    (),
+    of_account=False,
+    keeps_versions=True,
+    is_clear=True,
+)
+"""What the vault keeps of `customers`: their clear values, version by version."""
 CREDIT_FEEDS = tuple(name for name, feed in FEEDS.items() if not feed.is_register)
 """The feeds that say who owes what."""
 

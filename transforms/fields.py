@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import polars as pl
 
 from transforms.declare import UTC_MICROSECONDS, Field, Kind, cents, fields_of
+from transforms.person_fields import PERSON_FIELDS
 from transforms.risk_fields import RISK_FIELDS
 from transforms.share_fields import SHARE_FIELDS
 from transforms.status_fields import STATUS_FIELDS
@@ -106,8 +107,6 @@ _ALL_FIELDS: list[Field] = [
             "SHA-256 over data, control file, mapping and policy; a refused file is tried again when it differs",
             "数据、控制文件、映射与策略的指纹；变化后重新尝试",
         ),
-        ("name", "Name of the customer; never stored", "客户姓名（不落库）"),
-        ("id_number", "Number of the identity document; never stored", "证件号码（不落库）"),
     ),
     *fields_of(
         Kind.DATE,
@@ -273,6 +272,7 @@ _ALL_FIELDS: list[Field] = [
     *STATUS_FIELDS,
     *RISK_FIELDS,
     *SHARE_FIELDS,
+    *PERSON_FIELDS,
 ]
 FIELDS: dict[str, Field] = {field.name: field for field in _ALL_FIELDS}
 if len(FIELDS) != len(_ALL_FIELDS):

@@ -6,7 +6,7 @@ The schema names a mistake by its place: `products.default.allocation: …`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Annotated, Any, Literal
 
 import polars as pl
@@ -233,12 +233,13 @@ def parse_policy(document: dict[str, Any]) -> Policy:
         raise PolicyError("\n".join(mistakes(error))) from None
 
 
-def mistakes(error: ValidationError) -> list[str]:
-    """One line per mistake: its place in the document, what is wrong, and what stood there."""
+def mistakes(error: ValidationError, secrets: Collection[str] = ()) -> list[str]:
+    """One line per mistake: its place in the document, what is wrong, and what stood there but for secrets."""
     lines = []
     for item in error.errors():
         place = ".".join(str(part) for part in item["loc"]) or "document"
-        given = "" if item["type"] in ("missing", "extra_forbidden") else f" (given: {item['input']!r})"
+        is_told = item["type"] not in ("missing", "extra_forbidden") and place not in secrets
+        given = "" if not is_told else f" (given: {item['input']!r})"
         wrong = {"extra_forbidden": "no such setting", "missing": "is required"}.get(item["type"], item["msg"])
         lines.append(f"{place}: {wrong}{given}")
     return lines

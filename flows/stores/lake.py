@@ -111,6 +111,7 @@ def _datasets() -> dict[str, dict[str, pl.DataType]]:
         datasets[f"facts/{feed.name}"] = {**account, **feed.facts, **ORDER}
         keys = {name: kind for name, kind in feed.facts.items() if name in ("source", *feed.key)}
         datasets[f"repeats/{feed.name}"] = {**keys, **ORDER}
+    datasets["repeats/identities"] = {"source": pl.String(), "customer_id": pl.String(), **ORDER}
     for name in ("files", "refused_rows", "checks", "runs"):
         datasets[f"ops/{name}"] = {**TABLES[f"ops.{name}"].schema, **run}
     return datasets
@@ -148,6 +149,12 @@ class Manifest(_Frozen):
     deliveries: int
     accounts: int
     files: tuple[LakeFile, ...]
+    person_key: str | None = None
+    """Hash and fingerprint of the key that person_id is made with, as `hmac-sha256:0123456789abcdef`."""
+    vault_key: str | None = None
+    """Fingerprint of the key that the vault is sealed with."""
+    vault: tuple[LakeFile, ...] = ()
+    """The files of the vault, by their paths below it."""
 
     def of(self, dataset: str) -> list[LakeFile]:
         """The files of one dataset, oldest first."""
@@ -197,11 +204,14 @@ class Lake:
         return Lake(self.root, Manifest.model_validate(document))
 
     def sweep(self) -> None:
-        """Deletes what neither this manifest nor its predecessor names: leavings of runs that did not publish."""
+        """Deletes what neither this manifest nor its predecessor names: leavings of runs that did not publish.
+
+        A predecessor whose persons are hashed with another key is not kept: with its key, its hashes go.
+        """
         kept: set[Path] = set()
         lake: Lake | None = self if self.manifest else None
         for _ in range(2):
-            if lake is None or lake.manifest is None:
+            if lake is None or lake.manifest is None or self._is_rotated_out(lake.manifest):
                 break
             kept.add(self.manifests / manifest_name(lake.manifest.run_id))
             kept |= {self.root / file.path for file in lake.manifest.files}
@@ -210,6 +220,11 @@ class Lake:
         for path in storage.files_below(self.root):
             if path not in kept:
                 path.unlink()
+
+    def _is_rotated_out(self, other: Manifest) -> bool:
+        return (
+            other.person_key is not None and self.manifest is not None and other.person_key != self.manifest.person_key
+        )
 
     def damaged(self) -> list[LakeFile]:
         """The files that are missing or whose SHA-256 differs from what was written."""
@@ -246,10 +261,15 @@ class LakeWriter:
     scratch: Path
     """Folder for files on their way to a lake that is not local."""
     files: list[LakeFile] = field(default_factory=list)
+    person_key: str | None = None
+    vault_key: str | None = None
+    vault: list[LakeFile] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Starts from what the lake holds."""
-        self.files = list(self.lake.manifest.files) if self.lake.manifest else []
+        if (held := self.lake.manifest) is not None:
+            self.files, self.vault = list(held.files), list(held.vault)
+            self.person_key, self.vault_key = held.person_key, held.vault_key
 
     def path(self, dataset: str, suffix: str = ".parquet") -> Path:
         """Where this run writes a dataset."""
@@ -276,11 +296,10 @@ class LakeWriter:
                 continue
             is_large = sum(file.rows for file in deltas) > LARGEST_DELTAS * files[0].rows
             if is_large or len(deltas) > MOST_DELTAS:
-                self._rewrite(dataset)
+                self.rewrite(dataset, self.now().scan(dataset))
 
-    def _rewrite(self, dataset: str) -> None:
-        """All rows of a dataset as one file, by partition where it has one; what each row says is kept."""
-        rows = self.now().scan(dataset)
+    def rewrite(self, dataset: str, rows: pl.LazyFrame) -> None:
+        """Puts rows in the place of a dataset as one file, by partition where it has one; the run of each is kept."""
         if "account_no" in DATASETS[dataset]:
             rows = rows.sort("account_no", nulls_last=True, maintain_order=True)
         path = self.path(dataset, ".base.parquet")
@@ -312,6 +331,9 @@ class LakeWriter:
             deliveries=deliveries,
             accounts=accounts,
             files=tuple(self.files),
+            person_key=self.person_key,
+            vault_key=self.vault_key,
+            vault=tuple(self.vault),
         )
 
     def _write(self, dataset: str, rows: pl.DataFrame | pl.LazyFrame, *, keep_older: bool) -> None:

@@ -28,6 +28,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from flows.stores.seal import Seal
 from transforms.conform import RECORD_COLUMNS
 from transforms.mapping import FileFormat, Position
 from transforms.refusals import Refusal
@@ -125,7 +126,7 @@ def profile(path: Path, file_format: FileFormat, sha256: str | None = None) -> P
     return Profile(sha256=sha256 or "", size=path.stat().st_size, regular=regular)
 
 
-def read(path: Path, file_format: FileFormat, work: Path, known: Profile) -> Records:
+def read(path: Path, file_format: FileFormat, work: Path, known: Profile, seal: Seal | None = None) -> Records:
     """Takes a file apart.
 
     A regular file, and plain Parquet, is scanned where it lies, so it must stay as it is while `rows` is in use. Any
@@ -136,13 +137,14 @@ def read(path: Path, file_format: FileFormat, work: Path, known: Profile) -> Rec
         file_format: how its bytes become records.
         work: an empty folder for this file alone.
         known: the file's profile.
+        seal: seals what is staged, for a file that may name persons.
 
     Raises:
         Unreadable: the file cannot be read as its format.
     """
     file_type = _file_type(path, file_format)
     if file_type == "parquet":
-        return _read_parquet(_plain_parquet(path, work))
+        return _read_parquet(_plain_parquet(path, work, seal))
     head = _head(path, file_format)
     layout: _Layout
     if file_type == "fixed":
@@ -155,10 +157,12 @@ def read(path: Path, file_format: FileFormat, work: Path, known: Profile) -> Rec
             rows = layout.scan(path, head.first_line, known.regular)
             return Records(head.columns, head.header, known.regular.line_count, rows)
     body = _from_line(_utf8_lines(path, file_format), head.first_line)
-    return _stage(_frames(body, layout, head.first_line), head, work)
+    return _stage(_frames(body, layout, head.first_line), head, work, seal)
 
 
-def raw_lines(path: Path, file_format: FileFormat, lines: Sequence[tuple[int, int]], work: Path) -> dict[int, str]:
+def raw_lines(
+    path: Path, file_format: FileFormat, lines: Sequence[tuple[int, int]], work: Path, seal: Seal | None = None
+) -> dict[int, str]:
     """The text of single records, by line number, in one pass over the file.
 
     Bytes that are no text stand as escapes; a Parquet row is shown as JSON.
@@ -168,12 +172,13 @@ def raw_lines(path: Path, file_format: FileFormat, lines: Sequence[tuple[int, in
         file_format: how its bytes become records.
         lines: (line_number, line_span) of each record wanted.
         work: an empty folder for this call alone; used only for compressed Parquet.
+        seal: given for a file that may name persons: nothing of it is written there then.
 
     Raises:
         Unreadable: the file cannot be read as its format.
     """
     if _file_type(path, file_format) == "parquet":
-        return _raw_rows(_read_parquet(_plain_parquet(path, work)), [line for line, _ in lines])
+        return _raw_rows(_read_parquet(_plain_parquet(path, work, seal)), [line for line, _ in lines])
     wanted = sorted({line + offset for line, span in lines for offset in range(span)}, reverse=True)
     texts: dict[int, str] = {}
     first = 1
@@ -846,7 +851,7 @@ def _frames(blocks: Iterable[bytes], layout: _Layout, first: int) -> Iterator[pl
         yield layout.take(rest, first, is_last=True)[0]
 
 
-def _stage(frames: Iterable[pl.DataFrame], head: _Head, work: Path) -> Records:
+def _stage(frames: Iterable[pl.DataFrame], head: _Head, work: Path, seal: Seal | None) -> Records:
     """Writes the frames as Parquet, part by part, and scans them; a column that a part lacks is null there."""
     columns = dict.fromkeys(head.columns)
     parts: list[Path] = []
@@ -855,14 +860,21 @@ def _stage(frames: Iterable[pl.DataFrame], head: _Head, work: Path) -> Records:
         columns |= dict.fromkeys(name for name in part.columns if name not in _FRAME)
         if len(columns) > MAX_COLUMNS:
             raise Unreadable(f"The file has more than {MAX_COLUMNS} columns.")
-        parts.append(work / f"part-{len(parts):06d}.parquet")
-        part.write_parquet(parts[-1], compression="lz4", statistics=False)
+        parts.append(work / f"part-{len(parts):06d}{'.sealed' if seal else '.parquet'}")
+        if seal:
+            seal.write(parts[-1], [part])
+        else:
+            part.write_parquet(parts[-1], compression="lz4", statistics=False)
         line_count += part.height
     schema = _schema(columns)
     rows = pl.LazyFrame(schema=schema)
     if parts:
-        rows = pl.scan_parquet(parts, schema=schema, missing_columns="insert", glob=False).select(list(schema))
+        rows = seal.scan(parts, schema) if seal else _scan(parts, schema)
     return Records(tuple(columns), head.header, line_count, rows)
+
+
+def _scan(parts: list[Path], schema: dict[str, pl.DataType]) -> pl.LazyFrame:
+    return pl.scan_parquet(parts, schema=schema, missing_columns="insert", glob=False).select(list(schema))
 
 
 def _parts(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
@@ -884,26 +896,28 @@ def _parts(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 # ---------------------------------------------------------------- Parquet
 
 
-def _plain_parquet(path: Path, work: Path) -> Path:
-    """The file itself, or its expanded copy in the work folder."""
+def _plain_parquet(path: Path, work: Path, seal: Seal | None) -> Path | bytes:
+    """The file itself, or expanded: its copy in the work folder; what may name persons stays in memory."""
     if not _compression(path):
         return path
+    if seal:
+        return b"".join(_expanded(path))
     plain = work / "delivered.parquet"
     with plain.open("wb") as file:
         file.writelines(_expanded(path))
     return plain
 
 
-def _read_parquet(path: Path) -> Records:
+def _read_parquet(file: Path | bytes) -> Records:
     """The rows as text; every page is read once, so that a damaged file shows here and not later."""
-    if path.stat().st_size == 0:
+    if (len(file) if isinstance(file, bytes) else file.stat().st_size) == 0:
         return Records((), None, 0, pl.LazyFrame(schema=_FRAME))
     with _content_at_fault("The file is not Parquet that can be read"):
-        line_count = _count_by_reading(path)
+        line_count = _count_by_reading(file)
         delivered = pl.scan_parquet(
-            path, row_index_name="line_number", row_index_offset=1, glob=False, hive_partitioning=False
+            file, row_index_name="line_number", row_index_offset=1, glob=False, hive_partitioning=False
         )
-        schema = pl.read_parquet_schema(path)
+        schema = pl.read_parquet_schema(io.BytesIO(file) if isinstance(file, bytes) else file)
         columns = _checked(schema)
         delivered.sink_batches(lambda _: None)
     texts = [_as_text(old, kind).alias(new) for (old, kind), new in zip(schema.items(), columns, strict=True)]
@@ -911,10 +925,10 @@ def _read_parquet(path: Path) -> Records:
     return Records(columns, None, line_count, rows)
 
 
-def _count_by_reading(path: Path) -> int:
+def _count_by_reading(file: Path | bytes) -> int:
     """Rows of a Parquet file; pyarrow goes first, since polars ends the whole process on some damaged files."""
-    with pq.ParquetFile(path) as file:
-        return sum(batch.num_rows for batch in file.iter_batches())
+    with pq.ParquetFile(io.BytesIO(file) if isinstance(file, bytes) else file) as opened:
+        return sum(batch.num_rows for batch in opened.iter_batches())
 
 
 _FIRST_DAY, _LAST_DAY = -719_000, 2_932_000

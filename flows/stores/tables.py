@@ -94,6 +94,26 @@ class Writer:
         return counts
 
 
+def copy_tables(connection: duckdb.DuckDBPyConnection, path: Path, named: Sequence[str], persons: str) -> None:
+    """Fills the tables from another file of the same layout, attached as `published`, with other hashes of persons.
+
+    Args:
+        connection: to the file with the empty tables.
+        path: the other file.
+        named: tables with a person_id.
+        persons: relation of person_id, new_id.
+    """
+    connection.execute(f"ATTACH '{quoted(str(path))}' AS published (READ_ONLY)")
+    for name, table in TABLES.items():
+        columns = ", ".join(f"t.{field.name}" for field in table.fields)
+        if name in named:
+            columns = columns.replace("t.person_id", "n.new_id")
+            join = f" LEFT JOIN {persons} n USING (person_id)"
+        else:
+            join = ""
+        connection.execute(f"INSERT INTO {name} SELECT {columns} FROM published.{name} t{join}")
+
+
 def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     """Rows of a table."""
     row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()

@@ -17,6 +17,7 @@ from expectations.rules import CONFLICT, RowRule, mask_sql
 from transforms.conform import DeliveryContext, conform
 from transforms.feeds import COMPANY_KINDS, EVENT_KINDS, FEEDS, RELATION_KINDS, REPAYMENT_KINDS
 from transforms.mapping import FeedMapping, Reading
+from transforms.persons import PersonKey
 from transforms.policy import Policy
 from transforms.refusals import RECORD_REFUSALS, Refusal
 
@@ -298,7 +299,7 @@ def texts_of(feed: str, of: Sequence[File]) -> pl.DataFrame:
 def staged_rows(feed: str, texts: pl.DataFrame) -> pl.DataFrame:
     """The rows conformed, with file_no."""
     mapping = FeedMapping.model_validate({"unfold": {"to": COUNT}})
-    context = DeliveryContext("north", BUSINESS_DATE, 0, POLICY.time_zone, POLICY.currency, b"key")
+    context = DeliveryContext("north", BUSINESS_DATE, 0, POLICY.time_zone, POLICY.currency, PersonKey(b"key"))
     rows = conform(texts.lazy().drop("file_no"), feed, mapping, Reading(), context)
     return rows.with_columns(file_no=pl.col("line_number") // LINES).collect()
 
