@@ -14,6 +14,7 @@ import typer
 
 from flows.errors import EXIT_TRY_AGAIN, TallyError, WrongUse
 from flows.keys_cli import keys
+from flows.share_cli import share
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -35,6 +36,7 @@ app.add_typer(quarantine, name="quarantine")
 policies = typer.Typer(no_args_is_help=True, help="The rules that decide: shipped ones, every setting, differences.")
 app.add_typer(policies, name="policy")
 app.add_typer(keys, name="keys")
+app.add_typer(share, name="share")
 
 _DAY = ["%Y-%m-%d"]
 AsOf = Annotated[

@@ -178,6 +178,20 @@ def test_all_tables_carry_rows(bank: Bank) -> None:
     assert [name for name, rows in bank.tables().items() if not rows] == []
 
 
+def test_who_may_be_told_of_adds_up(bank: Bank) -> None:
+    """C-HAND agreed and was told in time; C-MOVED withdrew; nobody else was ever asked."""
+    asked = ("share", "check", "--recipient", "bureau", "--purpose", "credit_report", "-w", bank.warehouse)
+    told = [line.split(",") for line in tally(*asked, "--format", "csv").out.splitlines()[1:]]
+    assert [row[1] for row in told if not row[-1]] == ["L-HAND"]
+    assert {row[1]: row[-1] for row in told}["L-MOVED"] == "consent_withdrawn no_notice"
+    assert bank.ask("SELECT count(*) FROM status.loan_status") == [(len(told),)]
+    summary = tally(*asked)
+    assert summary.code == 0
+    assert f"1 told + {len(told) - 1} held back" in summary.out
+    earlier = tally(*asked, "--day", "2026-09-20", "--format", "csv").out
+    assert [line.split(",")[-1] for line in earlier.splitlines() if ",L-HAND," in line] == ["no_notice"]
+
+
 def test_rebuilt_is_equal(bank: Bank) -> None:
     before = bank.tables()
     replay(bank.settings)

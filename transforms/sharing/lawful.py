@@ -36,9 +36,6 @@ class HeldBack(StrEnum):
     CONSENT_WITHDRAWN = "consent_withdrawn", "The customer's consent for this recipient and purpose was withdrawn."
     NO_NOTICE = "no_notice", "The customer was not told in time that negative information will be handed on."
     RETENTION_ENDED = "retention_ended", "The years for which the negative information may be kept are over."
-    NO_IDENTITY = "no_identity", "The vault does not know who the customer is, so nobody could tell whom it is about."
-    NOT_VALID = "not_valid", "The record breaks a rule of the format."
-    OUT_OF_SCOPE = "out_of_scope", "The loan was over before the month began, or the format does not take it."
 
 
 @dataclass(frozen=True, slots=True)
