@@ -9,9 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from flows.demo import DEMO_NIGHTS, write_demo
+from flows.stores.lake import Lake
+from flows.stores.vault import Vault
+from flows.stores.warehouse import Warehouse
 from tests.nights import Bank
 
 ROOT = Path(__file__).parents[2]
@@ -56,3 +60,16 @@ def test_killed_and_run_again(point: str, call: int, when: str, two_nights: tupl
     ours, theirs = bank.tables(), undisturbed.tables()
     assert [name for name in theirs if ours[name] != theirs[name]] == []
     assert not list(bank.warehouse.glob(".next-*"))
+    assert vault_of(bank).equals(vault_of(undisturbed))
+    assert len(list((bank.warehouse / "vault").iterdir())) == len(list((undisturbed.warehouse / "vault").iterdir()))
+
+
+def vault_of(bank: Bank) -> pl.DataFrame:
+    """What the vault holds."""
+    published = Warehouse(bank.warehouse).published()
+    assert published is not None
+    lake = Lake(bank.settings.lake_place()).at(published.manifest)
+    vault = Vault.of(bank.warehouse / "vault", bank.settings.keyring, lake.manifest)
+    rows = vault.scan().collect()
+    assert rows.height
+    return rows.sort("source", "customer_id", "delivery_no", "line_number")
