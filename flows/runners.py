@@ -123,7 +123,13 @@ def runner(named: str) -> Runner:
     if named == HERE:
         return Here()
     if named == PROCESSES:
-        return Processes(len(os.sched_getaffinity(0)))
+        return Processes(_processors())
     if named.startswith(DASK) and named != DASK:
         return Dask(f"tcp://{named.removeprefix(DASK)}")
     raise WrongUse(f"There is no runner {named}: use {HERE}, {PROCESSES} or {DASK}host:port.")
+
+
+def _processors() -> int:
+    """Processors that this process may use; where the system does not tell, those of the machine."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
