@@ -153,11 +153,11 @@ def _copy(run: Run, persons: pl.DataFrame) -> None:
     with run.open_next() as connection:
         connection.register("persons", persons.to_arrow())
         copy_tables(connection, run.warehouse.file, PERSON_TABLES, "persons")
-        count = "SELECT count(DISTINCT person_id), count(person_id) FROM {}core.customers"
-        before, after = (connection.execute(count.format(of)).fetchone() for of in ("published.", ""))
+        count = "SELECT count(DISTINCT person_id) || ' persons of ' || count(person_id) FROM {}core.customers"
+        before, after = (connection.execute(count.format(of)).fetchall()[0][0] for of in ("published.", ""))
         connection.execute("DETACH published")
     if before != after:
-        raise Damaged(f"{before} persons and customers would be {after} with the new key; nothing was published.")
+        raise Damaged(f"With the new key {before} customers would be {after}; nothing was published.")
 
 
 def _manifest(settings: Settings) -> Manifest | None:

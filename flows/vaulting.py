@@ -40,10 +40,10 @@ def keep_identities(run: Run, judged: Judged, intake: Intake) -> None:
     marked = mark(numbered, held).collect()
     writer.add(f"repeats/{IDENTITIES.name}", marked.filter("is_duplicate").lazy())
     fresh = added(marked.lazy(), held).select(*SCHEMA).collect()
-    write_vault(writer, run.vault, order, kept, fresh)
+    _add(writer, run.vault, order, kept, fresh)
 
 
-def write_vault(writer: LakeWriter, vault: Vault, order: pl.LazyFrame, kept: pl.DataFrame, fresh: pl.DataFrame) -> None:
+def _add(writer: LakeWriter, vault: Vault, order: pl.LazyFrame, kept: pl.DataFrame, fresh: pl.DataFrame) -> None:
     """Adds rows to the vault of the run's manifest; written anew when what it held is deleted, or in too many files.
 
     Args:
