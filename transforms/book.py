@@ -153,7 +153,7 @@ def _account_status(
     moments = accounts.select("account_no", day=pl.lit(last_day))
     rows = standing.account_standing(moments, entries.units, account_versions, loans.today)
     negative = rows.filter(pl.any_horizontal(standing.NEGATIVE_FLAGS)).select("account_no")
-    since = standing.negative_since(settlement, account_versions, negative, pl.lit(last_day))
+    since = standing.negative_since(settlement, account_versions, negative, last_day)
     started = loans.story.loans
     counted = started.group_by("account_no").agg(loan_count=pl.len().cast(pl.Int64), start=pl.col("start").min())
     starts = accounts.select("account_no").join(counted, on="account_no", how="left")

@@ -6,10 +6,9 @@ from datetime import date
 
 import polars as pl
 
-from transforms.ledger import Ledger
 from transforms.months import month_ends
 from transforms.policy import Policy
-from transforms.settle import Settlement, change_days
+from transforms.settle import Settlement
 from transforms.standing import standing
 
 _FIGURES = ("dpd", "bucket_no", "past_due_cents", "outstanding_principal_cents", "remaining_cents")
@@ -33,7 +32,7 @@ def history(
         unit_no, month_end, dpd, bucket_no, past_due_cents, outstanding_principal_cents, remaining_cents, is_settled,
         is_closing (settled, and not at the month-end before).
     """
-    grid = _grid(settlement.ledger, now, last_day)
+    grid = _grid(settlement, now, last_day)
     rows = standing(settlement, deferred, grid, policy)
     was_settled = pl.col("is_settled").shift(1).over("unit_no").fill_null(value=False)
     return (
@@ -45,12 +44,12 @@ def history(
     )
 
 
-def _grid(ledger: Ledger, now: pl.DataFrame, last_day: date) -> pl.DataFrame:
+def _grid(settlement: Settlement, now: pl.DataFrame, last_day: date) -> pl.DataFrame:
     """Loans and the month-ends that may have a row; after its last change a closed loan has none."""
-    last_change = change_days(ledger, pl.lit(last_day)).group_by("scope_no").agg(last_change=pl.col("day").max())
+    last_change = settlement.change_days(last_day).group_by("scope_no").agg(last_change=pl.col("day").max())
     is_closed = (pl.col("open_count") == 0) & (pl.col("remaining_cents") >= 0)
     loans = (
-        ledger.units.filter(pl.col("loan_id").is_not_null())
+        settlement.ledger.units.filter(pl.col("loan_id").is_not_null())
         .join(now.select("unit_no", "open_count", "remaining_cents"), on="unit_no")
         .join(last_change, on="scope_no")
         .with_columns(

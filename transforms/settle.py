@@ -24,6 +24,8 @@ class Settlement:
     levels: Levels
     irregular: Ledger
     """The scopes in which levels do not tell the state."""
+    changes: pl.DataFrame
+    """Distinct scope_no and day, known ones to come included, on which coverage may change; sorted."""
 
     def figures(self, moments: pl.DataFrame) -> pl.DataFrame:
         """One row per unit and day asked: what is owed, what is late (see `unrolled.figures`).
@@ -73,7 +75,7 @@ class Settlement:
 
     def change_days(self, last_day: date) -> pl.DataFrame:
         """Distinct scope_no and day, up to the last day, on which coverage may change."""
-        return change_days(self.ledger, pl.lit(last_day))
+        return self.changes.filter(pl.col("day") <= last_day)
 
 
 def settle(ledger: Ledger) -> Settlement:
@@ -86,11 +88,11 @@ def settle(ledger: Ledger) -> Settlement:
         items=ledger.items.join(irregular, on="scope_no", how="semi", maintain_order="left"),
         credits=ledger.credits.join(irregular, on="scope_no", how="semi", maintain_order="left"),
     )
-    return Settlement(ledger, levels, rest)
+    return Settlement(ledger, levels, rest, change_days(ledger, pl.lit(date.max)))
 
 
 def _number(day: date) -> int:
     return (day - _EPOCH).days
 
 
-__all__ = ["FIGURES", "Settlement", "change_days", "parts_paid", "settle"]
+__all__ = ["FIGURES", "Settlement", "parts_paid", "settle"]

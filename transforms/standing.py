@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 import polars as pl
 
 from transforms.feeds import FEEDS
 from transforms.policy import Policy
-from transforms.settle import FIGURES, Settlement, change_days
+from transforms.settle import FIGURES, Settlement
 from transforms.tables import BUCKETS
 from transforms.versions import valid_at
 
@@ -164,7 +165,7 @@ def _limits_on(moments: pl.LazyFrame, limits: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def negative_since(
-    settlement: Settlement, versions: pl.DataFrame, accounts: pl.DataFrame, last_day: pl.Expr
+    settlement: Settlement, versions: pl.DataFrame, accounts: pl.DataFrame, last_day: date
 ) -> pl.DataFrame:
     """One row per account that is negative: account_no, negative_since.
 
@@ -183,7 +184,7 @@ def negative_since(
     items = ledger.items.join(scopes, on="scope_no")
     days = pl.concat(
         [
-            change_days(ledger, last_day).join(scopes, on="scope_no").select("account_no", "day"),
+            settlement.change_days(last_day).join(scopes, on="scope_no").select("account_no", "day"),
             items.select("account_no", day=pl.col("due_date") + pl.duration(days=1)),
             versions.join(accounts, on="account_no", how="semi").select("account_no", day="valid_from"),
         ]
