@@ -140,7 +140,7 @@ def _text(value: object, name: str) -> str:
     if isinstance(value, float):
         return f"{value:.1%}" if name in ("share_rate", "defaulted_rate") else f"{value:.2f}"
     if isinstance(value, list):
-        return ", ".join(_CODES.get(each, each) for each in value)
+        return ", ".join(_CODES.get(str(each), str(each)) for each in value)
     return f"{value:,}" if isinstance(value, int | Decimal) else str(value)
 
 

@@ -182,7 +182,7 @@ def _persons(known: _Known, stands_behind: pl.DataFrame) -> pl.DataFrame:
         .agg(
             relation_kinds=pl.col("kind").unique().sort(),
             chain_depth=pl.col("depth").min(),
-            share_rate=pl.when(has_shares).then(pl.col("share_rate").sum().clip(0, 1)),
+            share_rate=pl.when(has_shares).then(pl.col("share_rate").sort().sum().clip(0, 1)),
         )
         .join(others, on=_PERSON)
         .join(standing, on=_PERSON, how="left")
@@ -242,12 +242,13 @@ def _hhi(accounts: pl.DataFrame, name: str, by: str) -> pl.DataFrame:
     """source, screening_id, currency and the sum of squared shares in outstanding principal."""
     grain = [*SCREENING, "currency"]
     share = _OWED / _OWED.sum()
+    # sums of floats in one order: the same book gives the same figure to the last digit
     return (
         accounts.group_by(*grain, by)
         .agg(_OWED.sum())
         .filter(_OWED > 0)
         .group_by(grain)
-        .agg((share**2).sum().alias(name))
+        .agg((share**2).sort().sum().alias(name))
     )
 
 
@@ -288,7 +289,7 @@ def _graded(
         default_person_count=in_default.sum(),
         key_default_count=(in_default & leads).sum(),
         touched=touched,
-        share_weighted_five_tier=(pl.col("five_tier") * share).sum() / share.filter(share > 0).sum(),
+        share_weighted_five_tier=(pl.col("five_tier") * share).sort().sum() / share.sort().sum(),
     )
     lenders = known.accounts.group_by(SCREENING).agg(lender_count=pl.col("lender_id").n_unique())
     told, named = (
