@@ -11,6 +11,17 @@ from typing import Any
 
 Row = dict[str, Any]
 _CODES = {
+    "charged_off": "charged off 已核销",
+    "in_default": "in default 违约",
+    "probation": "probation 观察",
+    "forborne": "forborne 宽限",
+    "past_due": "past due 逾期",
+    "over_limit": "over limit 超限",
+    "in_credit": "in credit 溢缴",
+    "current": "current 正常",
+    "settled": "settled 结清",
+    "closed": "closed 销户",
+    "not_started": "no loans 无借据",
     "legal_representative": "legal representative 法定代表人",
     "guarantor": "guarantor 担保人",
     "controller": "controller 实际控制人",
@@ -141,7 +152,9 @@ def _text(value: object, name: str) -> str:
         return f"{value:.1%}" if name in ("share_rate", "defaulted_rate") else f"{value:.2f}"
     if isinstance(value, list):
         return ", ".join(_CODES.get(str(each), str(each)) for each in value)
-    return f"{value:,}" if isinstance(value, int | Decimal) else str(value)
+    if isinstance(value, int | Decimal):
+        return f"{value:,}"
+    return _CODES.get(str(value), str(value)) if name == "credit_status" else str(value)
 
 
 def _trends(months: Sequence[Row]) -> list[Trend]:

@@ -47,15 +47,15 @@ def pdf(told: Page, path: Path) -> None:
             )
         )
     story.append(_title("Why this grade 评级理由"))
-    story += [_words(f"• {en} {zh}", 8.5) for en, zh in told.reasons]
+    story += [_words(f"- {en} {zh}", 8.5) for en, zh in told.reasons]
     for block in told.blocks:
         story += [_title(block.title), _table(block)]
     story.append(_title("Twelve month-ends 最近 12 个月末"))
     story += [_chart(trend) for trend in told.trends] or [_words("No loans. 无借据。", 8, _GREY)]
     story.append(
         _words(
-            f"Rule 规则 {told.rule} · policy 口径 {told.policy} · people are numbered for this page alone "
-            "人员序号仅限本页 · only persons who agreed to this recipient and purpose are counted "
+            f"Rule 规则 {told.rule} | policy 口径 {told.policy} | people are numbered for this page alone "
+            "人员序号仅限本页 | only persons who agreed to this recipient and purpose are counted "
             "仅统计已向该接收方、为该目的授权者",
             7,
             _GREY,
@@ -77,9 +77,9 @@ def _title(text: str) -> Paragraph:
 def _head(told: Page) -> Table:
     who = [
         _words(told.company, 17),
-        _words(f"{told.kind_en} {told.kind_zh} · as of 截至 {told.as_of}", 9),
+        _words(f"{told.kind_en} {told.kind_zh} | as of 截至 {told.as_of}", 9),
         _words(
-            f"For 接收方 {told.recipient} · purpose 目的 {told.purpose} · screening 筛查 {told.screening}", 8, _GREY
+            f"For 接收方 {told.recipient} | purpose 目的 {told.purpose} | screening 筛查 {told.screening}", 8, _GREY
         ),
     ]
     letter = ParagraphStyle("grade", fontName=FONT, fontSize=30, leading=38, alignment=1, textColor=colors.white)
