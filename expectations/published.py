@@ -52,6 +52,9 @@ def suites(policy: Policy) -> list[Suite]:
         "share.portfolio": published_share.portfolio(policy),
         "share.lender_comparison": published_share.lender_comparison(),
         "share.overlap": published_share.overlap(policy),
+        "share.screening": published_share.screening(),
+        "share.screening_amounts": published_share.screening_amounts(),
+        "share.screening_persons": published_share.screening_persons(),
     }
     tables = [
         Suite(name, None, name, [*_grain(table), *own.get(name, [])])

@@ -62,3 +62,45 @@ def overlap(policy: Policy) -> list[Check]:
             why="Nobody is late where they have no loan.",
         ),
     ]
+
+
+def screening() -> list[Check]:
+    """Screenings of counterparties."""
+    return [
+        holds(
+            "(grade IS NULL) = (person_count = 0) AND coalesce(grade IN ('A', 'B', 'C', 'D', 'E'), true)"
+            " AND is_complete = (withheld_count = 0) AND len(grade_reasons_en) > 0"
+            " AND len(grade_reasons_en) = len(grade_reasons_zh) AND default_person_count <= person_count",
+            why="A grade is told of those who were looked at, and says when somebody was left out.",
+        ),
+        sql_check(
+            "SELECT 1 FROM core.screenings s SEMI JOIN core.companies c USING (source, company_id)"
+            " ANTI JOIN {batch} a USING (source, screening_id)"
+            " WHERE s.asked_date <= (SELECT max(as_of) FROM status.account_status)",
+            why="Whoever asked by the day about a known counterparty is answered.",
+        ),
+    ]
+
+
+def screening_amounts() -> list[Check]:
+    """Money of screenings."""
+    return [
+        holds(
+            "defaulted_principal_amount BETWEEN 0 AND outstanding_principal_amount"
+            " AND guarantee_default_amount BETWEEN 0 AND guarantee_amount"
+            " AND coalesce(person_hhi BETWEEN 0 AND 1 + 1e-9 AND lender_hhi BETWEEN 0 AND 1 + 1e-9, true)",
+            why="No part is larger than its whole.",
+        )
+    ]
+
+
+def screening_persons() -> list[Check]:
+    """Persons of screenings."""
+    return [
+        sql_check(
+            "SELECT 1 FROM share.screening s LEFT JOIN (SELECT source, screening_id, count(*) AS told,"
+            " max(person_no) AS last FROM {batch} GROUP BY ALL) p USING (source, screening_id)"
+            " WHERE s.person_count <> coalesce(p.told, 0) OR s.person_count <> coalesce(p.last, 0)",
+            why="Every person that counts is told, and nobody else.",
+        )
+    ]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-share = typer.Typer(no_args_is_help=True, help="What may be told to others, and what holds the rest back.")
+share = typer.Typer(no_args_is_help=True, help="What may be told to others, what holds the rest back, and screenings.")
 
 Folder = Annotated[Path | None, typer.Option("--warehouse", "-w", help="Folder of the published warehouse.")]
 
@@ -21,9 +21,13 @@ class Form(StrEnum):
     CSV = "csv"
 
 
-@share.callback()
-def _group() -> None:
-    """Keeps `check` a command of its own while it is the only one."""
+class Written(StrEnum):
+    """How screenings are written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    HTML = "html"
+    PDF = "pdf"
 
 
 @share.command("check")
@@ -50,3 +54,35 @@ def share_check(
         typer.echo(told.with_columns(pl.col("reasons").list.join(" ")).write_csv(), nl=False)
     else:
         show_judged(told, recipient, purpose)
+
+
+@share.command("screen")
+def share_screen(
+    company: Annotated[
+        str | None, typer.Option("--company", help="Company or project; default: all asked for.")
+    ] = None,
+    recipient: Annotated[str | None, typer.Option("--recipient", help="Who asked; default: everyone.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder to write into.")] = None,
+    output_format: Annotated[Written, typer.Option("--format", "-f", help="How it is written.")] = Written.TABLE,
+    warehouse: Folder = None,
+) -> None:
+    """Say where those who stand behind a counterparty stand: one grade a screening, with its reasons."""
+    from flows import screening_answers as answers
+    from flows.errors import WrongUse
+    from flows.settings import Settings
+
+    is_page = output_format in (Written.HTML, Written.PDF)
+    if is_page and output is None:
+        raise WrongUse(f"A page is a file: name a folder with --output for --format {output_format}.")
+    if output is not None and output_format is Written.TABLE:
+        raise WrongUse("A table is for the terminal: name --format csv, html or pdf with --output.")
+    found = answers.screenings(Settings.given(warehouse=warehouse).warehouse, company, recipient)
+    if output_format is Written.TABLE:
+        answers.show(found)
+        return
+    if is_page and output is not None:
+        written = answers.write_pages(found, output_format.value, output)
+    else:
+        written = answers.write_csv(found, output)
+    for path in written:
+        typer.echo(path)

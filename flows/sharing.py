@@ -1,12 +1,15 @@
-"""The shared aggregates of the night, told from the risk and status tables of the next warehouse."""
+"""The shared tables of the night, told from the core, risk and status tables of the next warehouse."""
 
 from __future__ import annotations
 
+import duckdb
 import polars as pl
 
 from flows.run import Run
 from flows.stores.tables import Writer, read
 from transforms.sharing.industry import ACCOUNTS, shared
+from transforms.sharing.screening import COLUMNS, screen
+from transforms.tables import TABLES
 
 
 def share(run: Run) -> None:
@@ -15,7 +18,17 @@ def share(run: Run) -> None:
         told = read(connection, "risk.portfolio").filter(pl.col("as_of") == run.as_of)
         accounts = read(connection, "status.account_status", columns=ACCOUNTS)
         customers = read(connection, "core.customers", columns=("source", "customer_id", "person_id"))
+        tables = shared(told, accounts, customers, run.policy) | _screened(connection, run)
         writer = Writer(connection)
-        for name, rows in shared(told, accounts, customers, run.policy).items():
+        for name, rows in tables.items():
             writer.clear(name)
             writer.append_frame(name, rows)
+
+
+def _screened(connection: duckdb.DuckDBPyConnection, run: Run) -> dict[str, pl.DataFrame]:
+    """The screening tables; where nobody asks, nothing is read and they are empty."""
+    names = [name for name in TABLES if name.startswith("share.screening")]
+    if read(connection, "core.screenings").is_empty():
+        return {name: pl.DataFrame(schema=TABLES[name].schema) for name in names}
+    tables = {name: read(connection, name, columns=columns) for name, columns in COLUMNS.items()}
+    return screen(tables, run.policy, run.as_of)

@@ -12,6 +12,7 @@ import polars as pl
 from transforms.declare import UTC_MICROSECONDS, Field, Kind, cents, fields_of
 from transforms.person_fields import PERSON_FIELDS
 from transforms.risk_fields import RISK_FIELDS
+from transforms.screening_fields import SCREENING_FIELDS
 from transforms.share_fields import SHARE_FIELDS
 from transforms.status_fields import STATUS_FIELDS
 
@@ -272,6 +273,7 @@ _ALL_FIELDS: list[Field] = [
     *STATUS_FIELDS,
     *RISK_FIELDS,
     *SHARE_FIELDS,
+    *SCREENING_FIELDS,
     *PERSON_FIELDS,
 ]
 FIELDS: dict[str, Field] = {field.name: field for field in _ALL_FIELDS}

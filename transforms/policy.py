@@ -111,6 +111,34 @@ class LossPolicy(_Frozen):
         return tuple(float(each) for each in value) if isinstance(value, list | tuple) else value
 
 
+class ScreeningPolicy(_Frozen):
+    """The grade of a counterparty by those who stand behind it."""
+
+    version: Annotated[str, Field(min_length=1)] = "screening.1"
+    """Stands on every row; changed thresholds need another one."""
+    depth: Annotated[int, Field(ge=1, le=10)] = 4
+    """Most companies in a chain, the one asked about included."""
+    dpd_days: tuple[int, int, int, int] = (0, 30, 60, 90)
+    """More days past due than these of any related person: B, C, D, E."""
+    defaulted_rate: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Any outstanding principal in default: D; more than this share of it: E."""
+    guarantee_rate: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Any guarantee against a default: C; more than this share of them: D."""
+    trend_months: Annotated[int, Field(ge=1, le=11)] = 3
+    """The worst bucket of the last month-end is compared with that of so many months before."""
+    trend_buckets: Annotated[int, Field(ge=1)] = 1
+    """Worse by so many buckets: B."""
+    person_hhi: Annotated[float, Field(ge=0, le=1)] = 0.8
+    """Of two persons or more, a concentration above this: B."""
+
+    @field_validator("dpd_days", mode="before")
+    @classmethod
+    def _four_rising_edges(cls, value: object) -> object:
+        if not isinstance(value, list | tuple) or len(value) != 4 or list(value) != sorted(set(value)):
+            raise ValueError("must be four rising numbers of days")
+        return tuple(value)
+
+
 class SharingPolicy(_Frozen):
     """What may be shown to others."""
 
@@ -122,6 +150,8 @@ class SharingPolicy(_Frozen):
     """Years for which negative information is kept."""
     retention_from: Literal["end", "delinquency"] = "end"
     """They are counted from the end of the bad behaviour, or from 180 days after a delinquency began."""
+    screening: ScreeningPolicy = ScreeningPolicy()
+    """The grade of a counterparty by those who stand behind it."""
 
 
 class Policy(_Frozen):

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 
 from pydantic import BaseModel
 
-from transforms.policy import DefaultPolicy, FiveTierPolicy, LossPolicy, Policy, ProductPolicy, SharingPolicy
+from transforms.policy import (
+    DefaultPolicy,
+    FiveTierPolicy,
+    LossPolicy,
+    Policy,
+    ProductPolicy,
+    ScreeningPolicy,
+    SharingPolicy,
+)
 
 _PARTS: dict[str, type[BaseModel]] = {
     "default": DefaultPolicy,
     "five_tier": FiveTierPolicy,
     "loss": LossPolicy,
     "sharing": SharingPolicy,
+    "sharing.screening": ScreeningPolicy,
 }
 _MODELS: dict[str, type[BaseModel]] = {"products": ProductPolicy, **_PARTS}
 _TAKEN = "which rows and files are taken from the next night on; what was taken is not judged again"
@@ -26,6 +36,7 @@ _EFFECTS = {
     "loss.significant_days": "IFRS 9 stages",
     "loss.warning_sigmas": "early warnings",
     "sharing.least_people": "which cells of shared aggregates are shown",
+    "sharing.screening": "grades of counterparties, and how far relations are followed",
     "sharing": "which loans may be told to others, and when",
     "loss": "expected credit loss",
     "loss_given_default": "expected credit loss",
@@ -64,7 +75,7 @@ def settings(policy: Policy, codes: Iterable[str] = ()) -> dict[str, object]:
     """
     own = {name: value for name, value in policy if name not in (*_PARTS, "products")}
     for part in _PARTS:
-        own |= {f"{part}.{name}": value for name, value in getattr(policy, part)}
+        own |= {f"{part}.{name}": value for name, value in attrgetter(part)(policy) if f"{part}.{name}" not in _PARTS}
     for code in sorted({"default", *policy.products, *codes}):
         own |= {f"products.{code}.{name}": value for name, value in policy.product(code)}
     return own
@@ -72,9 +83,9 @@ def settings(policy: Policy, codes: Iterable[str] = ()) -> dict[str, object]:
 
 def meaning(place: str) -> str:
     """What the setting at a place means, as its schema says."""
-    first, *rest = place.split(".")
-    model: type[BaseModel] = _MODELS[first] if rest else Policy
-    return model.model_fields[place.rpartition(".")[2]].description or ""
+    table, _, last = place.rpartition(".")
+    model: type[BaseModel] = (_MODELS.get(table) or _MODELS["products"]) if table else Policy
+    return model.model_fields[last].description or ""
 
 
 def differences(old: Policy, new: Policy) -> list[Difference]:
@@ -88,9 +99,10 @@ def differences(old: Policy, new: Policy) -> list[Difference]:
 
 
 def _decides(place: str) -> str:
-    first, _, _ = place.partition(".")
-    last = place.rpartition(".")[2]
-    name = next((each for each in (place, last if first == "products" else first) if each in _EFFECTS), None)
+    first = place.partition(".")[0]
+    table, _, last = place.rpartition(".")
+    names = (place, table, last if first == "products" else first)
+    name = next((each for each in names if each in _EFFECTS), None)
     return _EFFECTS[name] if name else _TAKEN
 
 

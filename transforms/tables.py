@@ -9,6 +9,7 @@ import polars as pl
 
 from transforms.register_tables import REGISTER_TABLES
 from transforms.risk_tables import RISK_TABLES
+from transforms.screening_tables import SCREENING_TABLES
 from transforms.share_tables import SHARE_TABLES
 from transforms.table import Table
 
@@ -383,6 +384,7 @@ _ALL_TABLES: list[Table] = [
     ),
     *RISK_TABLES,
     *SHARE_TABLES,
+    *SCREENING_TABLES,
     Table(
         "ops.runs",
         "night",

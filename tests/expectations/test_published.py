@@ -31,10 +31,27 @@ SUITES = {suite.name: suite for suite in published.suites(POLICY)}
 LEDGER = [
     filed("customers", "2026-01-01", customer_id="c"),
     filed("consents", "2026-01-01", consent_id="g", customer_id="c", recipient="bureau", purpose="report"),
+    filed(
+        "consents",
+        "2026-01-01",
+        consent_id="h",
+        customer_id="c",
+        recipient="lender",
+        purpose="loan",
+        granted_date=date(2026, 1, 1),
+    ),
     filed("notices", "2026-01-01", notice_id="n", customer_id="c", sent_date=date(2026, 3, 1)),
     filed("companies", "2026-01-01", company_id="f", kind="company"),
     filed("relations", "2026-01-01", relation_id="v", company_id="f", kind="guarantor", customer_id="c"),
-    filed("screenings", "2026-01-01", screening_id="s", company_id="f", recipient="lender", purpose="loan"),
+    filed(
+        "screenings",
+        "2026-01-01",
+        screening_id="s",
+        company_id="f",
+        recipient="lender",
+        purpose="loan",
+        asked_date=date(2026, 1, 1),
+    ),
     # each loan by itself: l is late, k overpaid, m has not started and holds its payment
     account("a", "pay"),
     *(installment(number, f"2026-0{number + 1}-01", 300, 3, 1) for number in (1, 2, 3)),
@@ -342,6 +359,25 @@ BREAKS: dict[tuple[str, str], list[str]] = {
     ],
     ("share.overlap", "Nobody is late where they have no loan."): [
         "UPDATE share.overlap SET late_lenders = '9' WHERE currency = 'INR' AND lenders = '1' AND late_lenders = '0'",
+    ],
+    ("share.screening", "A grade is told of those who were looked at, and says when somebody was left out."): [
+        "UPDATE share.screening SET grade = NULL",
+        "UPDATE share.screening SET person_count = 0, default_person_count = 0",
+        "UPDATE share.screening SET withheld_count = 1",
+        "UPDATE share.screening SET grade_reasons_en = []",
+        "UPDATE share.screening SET default_person_count = person_count + 1",
+    ],
+    ("share.screening", "Whoever asked by the day about a known counterparty is answered."): [
+        "UPDATE share.screening SET screening_id = 'other'",
+    ],
+    ("share.screening_amounts", "No part is larger than its whole."): [
+        "UPDATE share.screening_amounts SET defaulted_principal_amount = outstanding_principal_amount + 0.01",
+        "UPDATE share.screening_amounts SET guarantee_default_amount = guarantee_amount + 0.01",
+        "UPDATE share.screening_amounts SET person_hhi = 1.1",
+    ],
+    ("share.screening_persons", "Every person that counts is told, and nobody else."): [
+        "UPDATE share.screening_persons SET person_no = 2",
+        "UPDATE share.screening SET person_count = 2",
     ],
     **RISK_BREAKS,
 }

@@ -1,0 +1,102 @@
+"""The screening tables: what may be known of those who stand behind a counterparty."""
+
+from __future__ import annotations
+
+from transforms.table import Table
+
+_KEY = ("source", "screening_id")
+_STANDING = ("dpd", "bucket", "credit_status", "five_tier", "ifrs9_stage", "default_since", "delinquent_since")
+
+SCREENING_TABLES: list[Table] = [
+    Table(
+        "share.screening",
+        "state",
+        "One row per screening asked by the as-of date: worst standing of related persons that consented, and a grade.",
+        "每次筛查一行：已授权关联人的最差状态与评级。",
+        _KEY,
+        (
+            "as_of",
+            *_KEY,
+            "company_id",
+            "kind",
+            "recipient",
+            "purpose",
+            "grade",
+            "is_complete",
+            "grade_reasons_en",
+            "grade_reasons_zh",
+            "person_count",
+            "withheld_count",
+            "default_person_count",
+            "key_default_count",
+            "contagion_company_count",
+            "lender_count",
+            *_STANDING,
+            "share_weighted_five_tier",
+            "grade_version",
+            "policy_version",
+        ),
+    ),
+    Table(
+        "share.screening_amounts",
+        "state",
+        "One row per screening and currency: exposure, default, guarantees and concentration.",
+        "每次筛查每币种一行：敞口、违约、担保与集中度。",
+        (*_KEY, "currency"),
+        (
+            "as_of",
+            *_KEY,
+            "currency",
+            "outstanding_principal_amount",
+            "past_due_amount",
+            "defaulted_principal_amount",
+            "defaulted_rate",
+            "weighted_five_tier",
+            "guarantee_amount",
+            "guarantee_default_amount",
+            "person_hhi",
+            "lender_hhi",
+            "grade_version",
+            "policy_version",
+        ),
+    ),
+    Table(
+        "share.screening_persons",
+        "state",
+        "One row per screening and related person that consented, by a number that says nothing outside the screening.",
+        "每次筛查每名已授权关联人一行，仅以本次序号标识。",
+        (*_KEY, "person_no"),
+        (
+            "as_of",
+            *_KEY,
+            "person_no",
+            "relation_kinds",
+            "chain_depth",
+            "share_rate",
+            "company_count",
+            "account_count",
+            "lender_count",
+            *_STANDING,
+            "grade_version",
+            "policy_version",
+        ),
+    ),
+    Table(
+        "share.screening_trend",
+        "state",
+        "One row per screening, currency and each of the last 12 month-ends: the related persons' loans.",
+        "每次筛查每币种最近 12 个月末一行：关联人借据。",
+        (*_KEY, "currency", "month_end"),
+        (
+            "as_of",
+            *_KEY,
+            "currency",
+            "month_end",
+            "loan_count",
+            "bucket",
+            "past_due_amount",
+            "grade_version",
+            "policy_version",
+        ),
+    ),
+]
