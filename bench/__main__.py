@@ -19,15 +19,15 @@ from typing import Any
 
 from bench import compare, report
 from bench.measure import run_night, run_process
-from bench.plain import write_plain
 from flows.invented import Book, write_book, write_night
 
 RESULTS = Path("bench/results")
 PEERS = {"duckdb": "duckdb", "pandas": "pandas", "spark": "pyspark"}
 """Peers, and the package that each needs."""
-LARGEST_PANDAS = 250_000
-LARGEST_SPARK = 250_000
-"""Accounts beyond which a peer has not enough memory, or patience."""
+LARGEST = {"pandas": 250_000, "spark": 250_000, "parts": 250_000}
+"""Accounts beyond which a peer has not enough memory, or nobody the patience."""
+MOST_RUNS = {"spark": 1}
+"""Runs of a peer that takes minutes."""
 MATRIX_LOANS = 5_000
 """Loans that transitionMatrix is asked about: it walks event by event."""
 
@@ -40,12 +40,16 @@ def main() -> None:
     asked.add_argument("--peers", nargs="*", choices=list(PEERS), default=[], help="others to ask on the same work")
     asked.add_argument("--peer-python", default=sys.executable, help="Python that has what the peers need")
     asked.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md from all results kept")
+    asked.add_argument("--missing", action="store_true", help="only the sizes without results; goes on after a break")
     asked.add_argument("--keep", action="store_true", help="keep the books and warehouses")
     options = asked.parse_args()
     for accounts in options.sizes:
+        path = RESULTS / f"{accounts}.json"
+        if options.missing and path.exists():
+            print(f"{accounts:,} accounts: measured before, in {path}")
+            continue
         found = measure(accounts, options.runs, options.peers, options.peer_python, keep=options.keep)
         RESULTS.mkdir(parents=True, exist_ok=True)
-        path = RESULTS / f"{accounts}.json"
         before = json.loads(path.read_bytes()) if path.exists() else {}
         path.write_text(json.dumps({**before, **found}, indent=1))
         print(report.text(found))
@@ -70,20 +74,25 @@ def measure(accounts: int, runs: int, peers: list[str], python: str, *, keep: bo
     next_day = book.as_of + timedelta(days=1)
     write_night(folder / "later", book, next_day)
     found |= {"floor": [], "floor_parquet": [], "first": [], "next": [], "nothing": []}
+    warehouse, first = folder / "warehouse", folder / "first.duckdb"
     for _ in range(runs):
-        warehouse = folder / "warehouse"
         shutil.rmtree(warehouse, ignore_errors=True)
         found["floor"].append(_floor(folder / "landing", folder / "scratch", "csv"))
         found["floor_parquet"].append(_floor(folder / "parquet", folder / "scratch", "parquet"))
         found["first"].append(run_night(book.as_of, folder / "landing", warehouse))
+        first.unlink(missing_ok=True)
+        first.hardlink_to(warehouse / "tally.duckdb")  # the next night puts another file in its place
         found["next"].append(run_night(next_day, folder / "later", warehouse))
         found["nothing"].append(run_night(next_day, folder / "later", warehouse))
+    if accounts <= LARGEST["parts"]:
+        alone = folder / "alone"  # in one process, whose parts can be seen
+        found["alone"] = [run_night(book.as_of, folder / "landing", alone, "--runner", "here")]
     found["warehouse_bytes"] = (warehouse / "tally.duckdb").stat().st_size
     found["lake_bytes"] = sum(path.stat().st_size for path in (warehouse / "lake").rglob("*") if path.is_file())
     if peers:
-        found["peers"] = _peers(folder, book, runs, peers, python)
+        found["peers"] = _peers(folder, first, book, runs, peers, python)
         found["validation"] = _validation(folder / "landing" / book.source)
-        found["matrix"] = _matrix(folder / "plain" / "warehouse", python)
+        found["matrix"] = _matrix(first, python)
     if not keep:
         shutil.rmtree(folder)
     return found
@@ -97,38 +106,40 @@ def _floor(landing: Path, scratch: Path, kind: str) -> float:
     return float(json.loads(run_process(command).output)["seconds"])
 
 
-def _peers(folder: Path, book: Book, runs: int, peers: list[str], python: str) -> dict[str, Any]:
-    """Each peer on the plain book: checked against our night first, then timed."""
-    plain = folder / "plain"
-    write_plain(folder / "landing" / book.source, plain / "landing" / book.source)
-    nights = []
-    for _ in range(runs):
-        shutil.rmtree(plain / "warehouse", ignore_errors=True)
-        nights.append(run_night(book.as_of, plain / "landing", plain / "warehouse"))
-    expected = compare.ours(plain / "warehouse")
-    found: dict[str, Any] = {"night": nights, "floor": [_floor(plain / "landing", folder / "scratch", "csv")]}
-    largest = {"pandas": LARGEST_PANDAS, "spark": LARGEST_SPARK}
+def _peers(folder: Path, published: Path, book: Book, runs: int, peers: list[str], python: str) -> dict[str, Any]:
+    """Each peer on the same files: held against what our first night published, then timed."""
+    found: dict[str, Any] = {}
     for peer in peers:
         if not _is_there(python, PEERS[peer]):
             print(f"{peer} is left out: {python} has no {PEERS[peer]}; `make bench` sets up one that has.")
-        elif book.accounts > largest.get(peer, book.accounts):
+        elif peer == "spark" and shutil.which("java") is None:
+            print("spark is left out: there is no java.")
+        elif book.accounts > LARGEST.get(peer, book.accounts):
             print(f"{peer} is left out at {book.accounts:,} accounts.")
         else:
-            found[peer] = _peer(python, peer, plain, book, runs, expected)
+            found[peer] = _peer(python, peer, folder, published, book, runs)
     return found
 
 
-def _peer(python: str, peer: str, plain: Path, book: Book, runs: int, expected: dict[str, Any]) -> dict[str, Any]:
-    out = plain / peer
+def _peer(python: str, peer: str, folder: Path, published: Path, book: Book, runs: int) -> dict[str, Any]:
+    """A peer from CSV; then from Parquet, which leaves what settling, standing, history and aggregates cost alone.
+
+    Raises:
+        Unequal: one of its tables is not ours.
+    """
+    out = folder / peer
     days = (book.as_of.isoformat(), book.first_date.isoformat())
-    command = [python, "-m", "bench.peers", peer, str(plain / "landing" / book.source), str(out), *days]
-    timed = []
-    rows = 0
-    for _ in range(runs):
-        shutil.rmtree(out, ignore_errors=True)
-        timed.append(run_process(command).figures)
-        rows = compare.check(peer, expected, compare.theirs(out))
-    return {"equal_rows": rows, "runs": timed}
+    found: dict[str, Any] = {}
+    for name, landing in (("runs", folder / "landing"), ("from_parquet", folder / "parquet")):
+        command = [python, "-m", "bench.peers", peer, str(landing / book.source), str(out), *days]
+        found[name] = []
+        for _ in range(min(runs, MOST_RUNS.get(peer, runs))):
+            shutil.rmtree(out, ignore_errors=True)
+            figures = run_process(command).figures
+            found["equal_rows"] = sum(compare.check_equal(published, out).values())
+            found[name].append(figures)
+    shutil.rmtree(out)
+    return found
 
 
 def _validation(landing: Path) -> dict[str, Any]:
@@ -138,12 +149,12 @@ def _validation(landing: Path) -> dict[str, Any]:
     return {**told, **done.figures}
 
 
-def _matrix(warehouse: Path, python: str) -> dict[str, Any] | None:
+def _matrix(published: Path, python: str) -> dict[str, Any] | None:
     """TransitionMatrix against our roll rates, when it is installed."""
     if not _is_there(python, "transitionMatrix"):
         print(f"transitionMatrix is left out: {python} does not have it; `make bench` sets up one that has.")
         return None
-    command = [python, "-W", "ignore", "-m", "bench.transition", str(warehouse), str(MATRIX_LOANS)]
+    command = [python, "-W", "ignore", "-m", "bench.transition", str(published), str(MATRIX_LOANS)]
     told: dict[str, Any] = json.loads(run_process(command).output.splitlines()[0])
     return told
 

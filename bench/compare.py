@@ -1,89 +1,137 @@
-"""Whether a peer's tables are those that the night published; an unequal peer is not timed."""
+"""Is a peer's work the same as ours? Row by row, both ways, before any of its time counts."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-import polars as pl
 
-from bench.peers.work import KEYS, TABLES
+from bench.peers.duckdb_peer import FILE
 
-_OURS = {
-    "loan_status": "SELECT loan_id, dpd, bucket, past_due_amount, outstanding_principal_amount, remaining_amount"
-    " FROM status.loan_status",
-    "loan_history": "SELECT loan_id, month_end, dpd, bucket, past_due_amount, outstanding_principal_amount,"
-    " remaining_amount FROM status.loan_history",
-    "portfolio": "SELECT product_code, loan_count, outstanding_principal_amount, past_due_amount, par1_rate,"
-    " par30_rate, par60_rate, par90_rate FROM risk.portfolio WHERE lender_id = 'ALL' AND region_code = 'ALL'",
-    "vintage": "SELECT product_code, origination_month, months_on_book, loan_count, principal_amount, now_30_count,"
-    " now_60_count, now_90_count, now_30_amount, now_60_amount, now_90_amount FROM risk.vintage"
-    " WHERE lender_id = 'ALL' AND region_code = 'ALL' AND product_code <> 'ALL'",
-    "roll_rate": "SELECT product_code, month_end, from_state, to_state, loan_count, amount FROM risk.roll_rate"
-    " WHERE lender_id = 'ALL' AND region_code = 'ALL' AND product_code <> 'ALL'"
-    " AND NOT (from_state = 'paid_off' AND to_state = 'paid_off')",
-}
+SHOWN = 10
+"""Differing rows that are shown of each side."""
+DIGITS = 9
+"""Rates are quotients of equal whole numbers; engines may differ in the last bits."""
+_SLICE = ("currency", "lender_id", "product_code", "region_code")
 
 
 class Unequal(Exception):
-    """A peer's table differs; names the table and some of the rows."""
+    """A peer's table has other rows than ours; says which."""
 
 
-def ours(warehouse: Path) -> dict[str, pl.DataFrame]:
-    """What the published night says, amounts in cents."""
-    with duckdb.connect(str(warehouse / "tally.duckdb"), read_only=True) as connection:
-        found = {name: pl.DataFrame(connection.sql(sql).to_arrow_table()) for name, sql in _OURS.items()}
-    return {name: _in_cents(rows) for name, rows in found.items()}
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One published table and the columns that peers land as well, amounts in cents."""
+
+    published: str
+    plain: tuple[str, ...]
+    cents: tuple[str, ...] = ()
+    """Inside names; published as *_amount, or amount."""
+    rates: tuple[str, ...] = ()
+
+    @property
+    def ours(self) -> str:
+        """SQL of our rows, with the peers' names and units."""
+        amounts = [f"CAST({_outside(name)} * 100 AS BIGINT) AS {name}" for name in self.cents]
+        return f"SELECT {', '.join((*self.plain, *amounts, *self._rounded()))} FROM ours.{self.published}"
+
+    def theirs(self, relation: str) -> str:
+        """SQL of a peer's rows."""
+        return f"SELECT {', '.join((*self.plain, *self.cents, *self._rounded()))} FROM {relation}"
+
+    def _rounded(self) -> list[str]:
+        return [f"round({name}, {DIGITS}) AS {name}" for name in self.rates]
 
 
-def _in_cents(rows: pl.DataFrame) -> pl.DataFrame:
-    """Amounts as whole cents."""
-    amounts = [name for name in rows.columns if name.endswith("amount")]
-    cents = [(pl.col(name) * 100).cast(pl.Int64).alias(_inside(name)) for name in amounts]
-    return rows.with_columns(cents).drop(amounts)
+def _outside(name: str) -> str:
+    return f"{name.removesuffix('amount_cents').removesuffix('cents')}amount"
 
 
-def _inside(name: str) -> str:
-    return (name.removesuffix("amount").removesuffix("_") or "amount") + "_cents"
+COMPARED: dict[str, Compared] = {
+    "loan_status": Compared(
+        "status.loan_status",
+        (
+            *("loan_id", "account_id", "dpd", "bucket", "oldest_due_date", "charged_off_on", "is_settled"),
+            *("first_over_30_on", "first_over_60_on", "first_over_90_on"),
+        ),
+        ("past_due_cents", "outstanding_principal_cents", "remaining_cents"),
+    ),
+    "loan_history": Compared(
+        "status.loan_history",
+        ("loan_id", "month_end", "account_id", "dpd", "bucket", "is_settled", "is_charged_off"),
+        ("past_due_cents", "outstanding_principal_cents", "remaining_cents"),
+    ),
+    "portfolio": Compared(
+        "risk.portfolio",
+        (*_SLICE, "loan_count", "account_count"),
+        ("outstanding_principal_cents", "past_due_cents"),
+        ("par1_rate", "par30_rate", "par60_rate", "par90_rate"),
+    ),
+    "buckets": Compared(
+        "risk.buckets",
+        ("currency", "product_code", "bucket", "loan_count"),
+        ("outstanding_principal_cents", "past_due_cents"),
+    ),
+    "vintage": Compared(
+        "risk.vintage",
+        (
+            *(*_SLICE, "origination_month", "months_on_book", "loan_count"),
+            *("ever_30_count", "ever_60_count", "ever_90_count", "now_30_count"),
+        ),
+        ("principal_cents", "now_30_cents"),
+        ("ever_30_rate",),
+    ),
+    "roll_rate": Compared(
+        "risk.roll_rate",
+        (*_SLICE, "month_end", "from_state", "to_state", "loan_count"),
+        ("amount_cents",),
+        ("rate_by_count", "rate_by_amount"),
+    ),
+}
+"""What a peer lands, by its name for it."""
 
 
-def theirs(out: Path) -> dict[str, pl.DataFrame]:
-    """What a peer landed, from its DuckDB file or its folders of Parquet."""
-    if (out / "peer.duckdb").exists():
-        with duckdb.connect(str(out / "peer.duckdb"), read_only=True) as connection:
-            found = {name: pl.DataFrame(connection.sql(f"FROM {name}").to_arrow_table()) for name in TABLES}
-    else:
-        found = {name: pl.read_parquet(out / name / "*.parquet") for name in TABLES}
-    book = found["portfolio"]
-    whole = pl.col("outstanding_principal_cents").cast(pl.Float64)
-    rates = {"par1_rate": "over0_cents", "par30_rate": "over30_cents", "par60_rate": "over60_cents"}
-    rates["par90_rate"] = "over90_cents"
-    found["portfolio"] = book.with_columns(
-        (pl.col(cents).cast(pl.Float64) / whole).alias(name) for name, cents in rates.items()
-    )
-    return found
+def check_equal(warehouse: Path, landed: Path) -> dict[str, int]:
+    """Rows of each table, when every table of the peer has the same rows as ours.
 
-
-def check(peer: str, expected: dict[str, pl.DataFrame], found: dict[str, pl.DataFrame]) -> int:
-    """Compares every row and column of every table; how many rows were equal.
+    Args:
+        warehouse: our published DuckDB file, after one night.
+        landed: the peer's folder, with its DuckDB file or a Parquet file, or folder of them, per table.
 
     Raises:
-        Unequal: a row differs, is missing or is too many.
+        Unequal: a table differs; the message shows rows of both sides.
     """
-    for name, rows in expected.items():
-        key = list(KEYS[name])
-        schema = rows.schema
-        mine = rows.sort(key)
-        other = found[name].select(pl.col(column).cast(kind) for column, kind in schema.items()).sort(key)
-        rates = [column for column in rows.columns if column.endswith("_rate")]
-        exact = [column for column in rows.columns if column not in rates]
-        joined = mine.join(other, on=key, how="full", suffix="_peer", nulls_equal=True)
-        differs = [pl.col(column).ne_missing(pl.col(f"{column}_peer")) for column in exact]
-        differs += [
-            (pl.col(column).fill_null(0) - pl.col(f"{column}_peer").fill_nan(0).fill_null(0)).abs() > 1e-12
-            for column in rates
-        ]
-        wrong = joined.filter(pl.any_horizontal(differs))
-        if wrong.height:
-            raise Unequal(f"{peer}: {wrong.height} rows of {name} differ, such as {wrong.head(3).rows(named=True)}")
-    return sum(rows.height for rows in expected.values())
+    counts = {}
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{warehouse}' AS ours (READ_ONLY)")
+        file = landed / FILE
+        if file.exists():
+            connection.execute(f"ATTACH '{file}' AS theirs (READ_ONLY)")
+        for name, compared in COMPARED.items():
+            relation = f"theirs.{name}" if file.exists() else f"read_parquet('{_parquet(landed, name)}')"
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE a AS {compared.ours}")
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE b AS {compared.theirs(relation)}")
+            counts[name] = _compare(connection, name)
+    return counts
+
+
+def _parquet(folder: Path, name: str) -> Path:
+    whole = folder / f"{name}.parquet"
+    return whole / "*.parquet" if whole.is_dir() else whole
+
+
+def _compare(connection: duckdb.DuckDBPyConnection, name: str) -> int:
+    missing, more = (f"SELECT * FROM {one} EXCEPT ALL SELECT * FROM {two}" for one, two in (("a", "b"), ("b", "a")))
+    differing = (
+        connection.sql(f"({missing} LIMIT {SHOWN})").fetchall(),
+        connection.sql(f"({more} LIMIT {SHOWN})").fetchall(),
+    )
+    if any(differing):
+        columns = ", ".join(connection.table("a").columns)
+        lines = [f"{name} ({columns})"]
+        for title, rows in zip(("only ours:", "only the peer's:"), differing, strict=True):
+            lines += [title, *(f"  {', '.join(map(str, row))}" for row in rows)]
+        raise Unequal("\n".join(lines))
+    (count,) = connection.sql("SELECT count(*) FROM a").fetchall()[0]
+    return int(count)

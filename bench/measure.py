@@ -74,11 +74,12 @@ class _Peak:
             self.bytes = max(self.bytes, held)
 
 
-def run_night(as_of: date, landing: Path, warehouse: Path) -> dict[str, Any]:
+def run_night(as_of: date, landing: Path, warehouse: Path, *options: str) -> dict[str, Any]:
     """Runs `tally nightly`: the figures of the process, and of each step as the run itself measured it."""
     timings = warehouse.parent / f"timings-{warehouse.name}-{as_of}.json"
     timings.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "flows.cli", "nightly", "--as-of", as_of.isoformat()]
-    command += ["--landing", str(landing), "--warehouse", str(warehouse)]
-    done = run_process(command, TALLY_TIMINGS=str(timings), PREFECT_LOGGING_LEVEL="ERROR")
+    command = [sys.executable, "-m", "bench.staged_night", "nightly", "--as-of", as_of.isoformat()]
+    command += ["--landing", str(landing), "--warehouse", str(warehouse), *options]
+    quiet = {"PREFECT_LOGGING_LEVEL": "ERROR", "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120"}
+    done = run_process(command, TALLY_TIMINGS=str(timings), **quiet)
     return {**done.figures, "steps": json.loads(timings.read_bytes()) if timings.exists() else []}

@@ -1,4 +1,4 @@
-"""Open Risk's transitionMatrix against our roll rates: equal counts of moves between buckets, and the time of each."""
+"""Open Risk's transitionMatrix against our roll rates: equal counts of moves between states, and the time of each."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from transforms.aggregates.roll_rate import transitions
+from transforms.aggregates.roll_rate import CHARGED_OFF, transitions
 from transforms.aggregates.slices import started
+from transforms.months import month_number
 from transforms.tables import BUCKETS
 
-_STATES = {name: place for place, name in enumerate(BUCKETS)}
+_STATES = {name: place for place, name in enumerate((*BUCKETS, CHARGED_OFF))}
 _TABLES = ("status.loan_history", "status.loan_status", "status.account_status", "core.loans")
 
 
@@ -29,7 +30,7 @@ class Compared:
     theirs_seconds: float
 
 
-def compare(warehouse: Path, loans: int) -> Compared:
+def compare(published: Path, loans: int) -> Compared:
     """Counts the moves of some loans both ways.
 
     Raises:
@@ -37,7 +38,7 @@ def compare(warehouse: Path, loans: int) -> Compared:
     """
     from flows.stores.tables import read  # noqa: PLC0415 - the reader of published tables
 
-    with duckdb.connect(str(warehouse / "tally.duckdb"), read_only=True) as connection:
+    with duckdb.connect(str(published), read_only=True) as connection:
         few = read(connection, "core.loans").sort("source", "loan_id").head(loans)
         history, status, accounts, promised = (
             read(connection, table, few, by=("source", "account_id")) for table in _TABLES
@@ -52,7 +53,7 @@ def compare(warehouse: Path, loans: int) -> Compared:
     )
     ours = time.perf_counter() - clock
     counts = (
-        told.filter(pl.col("from_state").is_in(BUCKETS) & pl.col("to_state").is_in(BUCKETS))
+        told.filter(pl.all_horizontal(pl.col("from_state", "to_state").is_in(list(_STATES))))
         .group_by("from_state", "to_state")
         .agg(pl.col("loan_count").sum())
     )
@@ -70,10 +71,13 @@ def _theirs(history: pl.DataFrame) -> tuple[dict[tuple[str, str], int], float]:
         from transitionMatrix import StateSpace  # noqa: PLC0415 - an optional extra
         from transitionMatrix.estimators.cohort_estimator import CohortEstimator  # noqa: PLC0415
 
-        month = pl.col("month_end").dt.year() * 12 + pl.col("month_end").dt.month()
+        # it takes the next event of an id for the next month: an id ends where a loan was settled for a while
+        month = month_number(pl.col("month_end"))
+        state = pl.when("is_charged_off").then(pl.lit(CHARGED_OFF)).otherwise("bucket")
+        stretch = month - month.rank("ordinal").over("loan_id")
         rows = history.select(
-            ID=pl.col("loan_id").rank("dense").cast(pl.Int64),
-            State=pl.col("bucket").replace_strict(_STATES, return_dtype=pl.Int64),
+            ID=pl.struct("loan_id", stretch=stretch).rank("dense").cast(pl.Int64),
+            State=state.replace_strict(_STATES, return_dtype=pl.Int64),
             Time=(month - month.min()).cast(pl.Int64),
         ).sort("ID", "Time")
         months = int(str(rows["Time"].max())) + 1
@@ -94,7 +98,7 @@ def _theirs(history: pl.DataFrame) -> tuple[dict[tuple[str, str], int], float]:
 
 
 def main() -> None:
-    """`python -m bench.transition WAREHOUSE LOANS`: the moves counted both ways and the seconds of each, as JSON."""
+    """`python -m bench.transition PUBLISHED LOANS`: the moves counted both ways and the seconds of each, as JSON."""
     told = compare(Path(sys.argv[1]), int(sys.argv[2]))
     print(json.dumps({"moves": told.moves, "ours": told.ours_seconds, "theirs": told.theirs_seconds}))
 

@@ -1,1 +1,1 @@
-"""The same work done by others: each peer reads the plain book and lands the same tables."""
+"""The same work done by others: each peer reads the book as delivered and lands the same tables."""

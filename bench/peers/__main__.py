@@ -7,16 +7,13 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from bench.peers.work import month_ends
-
 
 def main() -> None:
     """Runs the peer named."""
     name, landing, out, as_of, first = sys.argv[1:]
     Path(out).mkdir(parents=True, exist_ok=True)
-    day = date.fromisoformat(as_of)
     peer = importlib.import_module(f"bench.peers.{name}_peer")
-    peer.run(Path(landing), Path(out), day, month_ends(date.fromisoformat(first), day))
+    peer.run(Path(landing), Path(out), date.fromisoformat(as_of), date.fromisoformat(first))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Plain DuckDB SQL: the work as one text, landed in a DuckDB file; no validation, no quarantine, no lineage."""
+"""Plain DuckDB SQL: the feeds read where they lie, the tables landed in a DuckDB file."""
 
 from __future__ import annotations
 
@@ -7,24 +7,49 @@ from pathlib import Path
 
 import duckdb
 
-from bench.peers.work import TABLES, statements
+from bench.peers.portable_sql import AMOUNTS, DATES, FEEDS, RESULTS, statements
 
-_CENTS = "CAST(round(CAST({} AS DECIMAL(18,2)) * 100) AS BIGINT)"
-_VIEWS = {
-    "accounts": "account_id, product_code",
-    "installments": "loan_id, account_id, CAST(installment_no AS INTEGER) AS installment_no,"
-    " CAST(due_date AS DATE) AS due_date, CAST(order_date AS DATE) AS order_date,"
-    f" {_CENTS.format('principal')} AS principal, {_CENTS.format('interest')} + {_CENTS.format('fee')} AS charges",
-    "repayments": f"loan_id, CAST(paid_date AS DATE) AS paid_date, {_CENTS.format('amount')} AS amount, kind",
+_TYPES = {
+    **dict.fromkeys(DATES, "DATE"),
+    **dict.fromkeys(AMOUNTS, "DECIMAL(18,2)"),
+    "installment_no": "INTEGER",
 }
+FILE = "peer.duckdb"
 
 
-def run(landing: Path, out: Path, as_of: date, ends: list[date]) -> None:
-    """Lands every table of the work in `out/peer.duckdb`."""
-    with duckdb.connect(str(out / "peer.duckdb")) as connection:
-        for feed, columns in _VIEWS.items():
-            rows = f"read_csv('{next(landing.glob(f'{feed}_*.csv'))}', all_varchar = true, header = true)"
-            connection.execute(f"CREATE TEMP VIEW {feed} AS SELECT {columns} FROM {rows}")
-        for name, sql in statements(as_of, ends).items():
-            kind = "TABLE" if name in TABLES else "TEMP TABLE"
-            connection.execute(f"CREATE {kind} {name} AS {sql}")
+def connect(target: str = ":memory:") -> duckdb.DuckDBPyConnection:
+    """A connection that knows the two functions which the engines call by different names."""
+    connection = duckdb.connect(target)
+    connection.execute("CREATE TEMP MACRO date_add(day, days) AS CAST(day + to_days(CAST(days AS INTEGER)) AS DATE)")
+    connection.execute("CREATE TEMP MACRO days_between(first, last) AS last - first")
+    return connection
+
+
+def view(connection: duckdb.DuckDBPyConnection, feed: str, folder: Path) -> None:
+    """The delivered file of a feed, typed, as a view of its name."""
+    path = next(folder.rglob(f"{feed}_*.*"))
+    if path.suffix == ".parquet":
+        read = f"read_parquet('{path}')"
+    else:
+        with path.open(encoding="utf-8") as lines:
+            names = lines.readline().strip().split(",")
+        kinds = {name: _TYPES.get(name, "VARCHAR") for name in names}
+        read = f"read_csv('{path}', columns = {kinds!r}, header = true)"
+    connection.execute(f"CREATE TEMP VIEW {feed} AS SELECT * FROM {read}")
+
+
+def run(landing: Path, out: Path, as_of: date, first_start: date) -> None:
+    """Writes the tables into a new DuckDB file.
+
+    Args:
+        landing: the landing folder, one file per feed.
+        out: the folder of the file.
+        as_of: the day to tell of.
+        first_start: a day not after the start of any loan.
+    """
+    with connect(str(out / FILE)) as connection:
+        for feed in FEEDS:
+            view(connection, feed, landing)
+        for name, query in statements(first_start, as_of, is_wide=True):
+            kept = "TABLE" if name in RESULTS else "TEMP TABLE"
+            connection.execute(f"CREATE {kept} {name} AS {query}")
