@@ -1,0 +1,1 @@
+"""Tests of what credit bureaus are told."""
