@@ -86,3 +86,45 @@ def share_screen(
         written = answers.write_csv(found, output)
     for path in written:
         typer.echo(path)
+
+
+class Shape(StrEnum):
+    """How the tables of a file are written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+
+@share.command("read")
+def share_read(
+    file: Annotated[Path, typer.Argument(help="Metro 2 file in character format.")],
+    output_format: Annotated[Shape, typer.Option("--format", "-f", help="A summary, or every row.")] = Shape.TABLE,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of one file a table (csv, parquet), or file (json).")
+    ] = None,
+) -> None:
+    """Read a Metro 2 file back: its totals, its tables, lines that can't be read, and what does not fit together."""
+    from flows import metro2_files as metro2
+    from flows.errors import WrongUse
+
+    if output_format is Shape.TABLE and output is not None:
+        raise WrongUse("A summary is for the terminal: name --format csv, json or parquet with --output.")
+    if output_format is Shape.PARQUET and output is None:
+        raise WrongUse("Parquet is for files: name a folder with --output.")
+    tables = metro2.read_metro2(file)
+    if output_format is Shape.TABLE:
+        metro2.show_metro2(tables)
+    elif output_format is Shape.JSON:
+        text = metro2.document(tables)
+        if output is None:
+            typer.echo(text)
+        else:
+            output.write_text(text, encoding="utf-8")
+            typer.echo(output)
+    elif output is None:
+        typer.echo(tables["base"].write_csv(), nl=False)
+    else:
+        for path in metro2.write_tables(tables, output_format.value, output):
+            typer.echo(path)
