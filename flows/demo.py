@@ -118,12 +118,12 @@ E-OPEN,A0000005,deferral,2026-09-10,L000000500,,客户申请延期 | missing | A
 E-BACK,A0000005,deferral,2026-09-10,L000000500,2026-09-01,客户申请延期 | date_order | It ends before it begins.
 E-CALL,A0000005,phone_call,2026-09-10,,,电话联系 | unknown_code | No such kind of event.
 
-= 2026-09-28 | companies_20260928.csv
+= 2026-09-28 | companies_20260928_2.csv
 company_id,kind,registration_number,industry_code,region_code
 F-KILN,company,91990000MA0KILN001,C30,CN-BJ
 F-DAM,project,91990000MA0DAM0002,D44,CN-SC
 
-= 2026-09-28 | relations_20260928.csv
+= 2026-09-28 | relations_20260928_2.csv
 relation_id,company_id,kind,customer_id,other_company_id,share_rate,amount,from_date
 V-HAND,F-KILN,legal_representative,C-HAND,,0.6,,2025-01-01
 V-MOVED,F-KILN,guarantor,C-MOVED,,,20000.00,2026-02-01
@@ -131,17 +131,17 @@ V-KILN,F-DAM,sponsor,,F-KILN,0.4,,2026-01-01
 V-HALF,F-DAM,sponsor,C-MOVED,,40%,,2026-01-01 | bad_rate | A share is a decimal, not a percentage.
 V-BOTH,F-DAM,guarantor,C-MOVED,F-KILN,,,2026-01-01 | ambiguous | Is the person meant or the company?
 
-= 2026-09-28 | consents_20260928.csv
+= 2026-09-28 | consents_20260928_2.csv
 consent_id,customer_id,recipient,purpose,granted_date,withdrawn_date
 K-HAND-1,C-HAND,bureau,credit_report,2026-06-01,
 K-HAND-2,C-HAND,river_leasing,loan_application,2026-09-01,
 K-MOVED,C-MOVED,bureau,credit_report,2026-03-01,2026-09-15
 
-= 2026-09-28 | notices_20260928.csv
+= 2026-09-28 | notices_20260928_2.csv
 notice_id,customer_id,loan_id,sent_date,channel_code
 N-HAND,C-HAND,L-HAND,2026-09-16,sms
 
-= 2026-09-28 | screenings_20260928.csv
+= 2026-09-28 | screenings_20260928_2.csv
 screening_id,company_id,recipient,purpose,asked_date
 S-KILN,F-KILN,river_leasing,loan_application,2026-09-25
 S-DAM,F-DAM,river_leasing,loan_application,2026-09-26

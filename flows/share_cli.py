@@ -51,7 +51,7 @@ def share_check(
     if output_format is Form.CSV:
         import polars as pl
 
-        typer.echo(told.with_columns(pl.col("reasons").list.join(" ")).write_csv(), nl=False)
+        typer.echo(told.with_columns(pl.col("reasons").list.join(" ").replace("", None)).write_csv(), nl=False)
     else:
         show_judged(told, recipient, purpose)
 

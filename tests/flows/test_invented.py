@@ -508,6 +508,8 @@ HOLDS: dict[str, Callable[[Case], bool]] = {
     "bad_date": lambda case: bad_dates(case.cells) != [],
     "bad_amount": lambda case: re.fullmatch(r"\d+(\.\d{1,2})?", case.cells["amount"]) is None,
     "bad_integer": lambda case: not case.cells["installment_no"].isdigit(),
+    "bad_rate": lambda case: re.fullmatch(r"\d+(\.\d+)?", case.cells["share_rate"]) is None,
+    "ambiguous": lambda case: "" not in (case.cells["customer_id"], case.cells["other_company_id"]),
     "bad_flag": lambda case: case.cells["is_deleted"] not in ("", "0", "1", "true", "false"),
     "bad_encoding": lambda case: any("\udc80" <= mark <= "\udcff" for mark in case.fields[-1]),
     "too_few_fields": lambda case: len(case.fields) < len(records(case.path)[0]),
