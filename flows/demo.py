@@ -129,7 +129,7 @@ V-HAND,F-KILN,legal_representative,C-HAND,,0.6,,2025-01-01
 V-MOVED,F-KILN,guarantor,C-MOVED,,,20000.00,2026-02-01
 V-KILN,F-DAM,sponsor,,F-KILN,0.4,,2026-01-01
 V-HALF,F-DAM,sponsor,C-MOVED,,40%,,2026-01-01 | bad_rate | A share is a decimal, not a percentage.
-V-BOTH,F-DAM,guarantor,C-MOVED,F-KILN,,,2026-01-01 | ambiguous | Is the person meant or the company?
+V-BOTH,F-DAM,guarantor,C-MOVED,F-KILN,,,2026-01-01 | ambiguous | It names a person and a company.
 
 = 2026-09-28 | consents_20260928_2.csv
 consent_id,customer_id,recipient,purpose,granted_date,withdrawn_date
