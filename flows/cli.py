@@ -14,6 +14,7 @@ import typer
 
 from flows.errors import EXIT_TRY_AGAIN, TallyError, WrongUse
 from flows.keys_cli import keys
+from flows.prefect_server import prefect_answers, prepare_prefect
 from flows.share_cli import share
 
 if TYPE_CHECKING:
@@ -122,13 +123,13 @@ def nightly(
     hold: Hold = None,
 ) -> None:
     """Take what has come in up to a day and publish where everything stands then."""
-    _prepare_prefect()
+    prepare_prefect()
     from flows.nightly import Outcome
     from flows.nightly import nightly as flow
     from flows.progress import bars
     from flows.report import night_report, show, show_next
 
-    with bars():
+    with bars(), prefect_answers():
         outcome = _result(
             flow(
                 as_of=as_of.date() if as_of else None,
@@ -161,12 +162,12 @@ def backfill(
     runner: RunnerName = None,
 ) -> None:
     """Run one night after the other, from a first to a last day."""
-    _prepare_prefect()
+    prepare_prefect()
     from flows.backfill import backfill as flow
     from flows.progress import bars
     from flows.report import night_report, show, show_next
 
-    with bars():
+    with bars(), prefect_answers():
         outcomes = _result(
             flow(
                 first=first.date(),
@@ -190,12 +191,12 @@ def backfill(
 @app.command()
 def rebuild(warehouse: Folder = None, lake: LakePlace = None, runner: RunnerName = None) -> None:
     """Make the warehouse again from the accepted facts in the lake."""
-    _prepare_prefect()
+    prepare_prefect()
     from flows.progress import bars
     from flows.rebuild import Rebuilt
     from flows.rebuild import rebuild as flow
 
-    with bars():
+    with bars(), prefect_answers():
         made = _result(flow(warehouse=warehouse, lake=lake, runner=runner, return_state=True), Rebuilt)
     typer.echo(f"Replayed {made.nights} night(s); {made.run_id} is published.")
 
@@ -356,7 +357,7 @@ def serve(
     landing: Landing = None, warehouse: Folder = None, sources: Sources = None, policy: PolicyFile = None
 ) -> None:
     """Wait for the schedule (01:30 in Shanghai) and for manual triggers, and run nights one at a time."""
-    _prepare_prefect()
+    prepare_prefect()
     from flows.serving import serve_nights
 
     serve_nights(landing=landing, warehouse=warehouse, sources=sources, policy=policy)
@@ -367,11 +368,11 @@ def demo(
     folder: Annotated[Path, typer.Argument(help="Folder for the demo's landing and warehouse folders.")] = Path("data"),
 ) -> None:
     """Write an invented lender's three nights, flaws included, run them, and say where to look next."""
-    _prepare_prefect()
+    prepare_prefect()
     from flows.demo_run import run_demo
     from flows.progress import bars
 
-    with bars():
+    with bars(), prefect_answers():
         tell = run_demo(folder)
     tell()
 
@@ -411,19 +412,6 @@ def _settings(**given: Path | str | None) -> Settings:
 def _warehouse_folder(given: Path | None) -> Path:
     """The warehouse folder, without the settings: a query must not wait for them."""
     return given or Path(os.environ.get("TALLY_WAREHOUSE", "data/warehouse"))
-
-
-def _prepare_prefect() -> None:
-    """Prefect without telemetry, its log lines out of the way of progress bars, ours among them."""
-    os.environ.setdefault("DO_NOT_TRACK", "1")
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "tally")
-    if sys.stderr.isatty():
-        os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
-    else:
-        from flows.progress import log_to_stderr
-
-        log_to_stderr()
 
 
 def _write_timings() -> None:
