@@ -98,16 +98,21 @@ def show_next(warehouse: Path) -> None:
 
 
 def show_runs(settings: Settings) -> None:
-    """Prints all runs and what each took in."""
+    """Prints all runs and what each took in.
+
+    Raises:
+        WrongUse: nothing ever ran there.
+    """
     console = Console(width=None if Console().is_terminal else 160)
     warehouse = Warehouse(settings.warehouse)
     runs: list[tuple[object, ...]] = []
     deliveries: list[tuple[object, ...]] = []
-    if warehouse.file.exists():
+    unpublished = list(unpublished_runs(settings))
+    if warehouse.file.exists() or not unpublished:
         with warehouse.reader() as connection:
             runs = connection.execute(_RUNS).fetchall()
             deliveries = connection.execute(_DELIVERIES).fetchall()
-    for record in unpublished_runs(settings):
+    for record in unpublished:
         blank = ("",) * 6
         runs.append((record["run_id"], record["attempt"], record["outcome"], *blank, record["reason"]))
         deliveries += [

@@ -17,6 +17,7 @@ import pytest
 
 from expectations import published
 from expectations.checks import Suite, sql_check
+from flows.quarantine import EXPORTED
 from tests.flows.command import Said, tally
 from tests.flows.small import GOOD, HEADERS, MONEY, land_base
 from tests.nights import Bank
@@ -264,6 +265,10 @@ def test_mistakes_of_other_kinds(story: Story, tmp_path: Path) -> None:
         "lies before --from": ("backfill", "--from", "2026-02-14", "--to", "2026-02-13", *landing, *here),
         "no lake": ("rebuild", "-w", nowhere),
         "run `tally nightly` first": ("query", "SELECT 1", "-w", nowhere),
+        f"no warehouse at {nowhere}": ("runs", "-w", nowhere),
+        "There is no reason bad_day; it is one of bad_encoding,": ("quarantine", "show", "--reason", "bad_day", *here),
+        "No delivery bank/x.csv was ever read": ("quarantine", "show", "--path", "bank/x.csv", *here),
+        f"{file}/x.csv cannot be written (Not a": ("quarantine", "show", "--export", file / "x.csv", *here),
         f"{file} is no export": ("quarantine", "replay", file, *landing, *here),
         f"{nowhere} cannot be read": ("quarantine", "replay", nowhere, *landing, *here),
         "is there already": ("init", file, "--source", "shop", *here),
@@ -390,6 +395,42 @@ def test_what_cannot_be_replayed_is_told(story: Story, tmp_path: Path) -> None:
         assert tally("quarantine", "show", *story.place, "--path", path, "--export", export).code == 0
         done = tally("quarantine", "replay", export, "--landing", story.bank.landing, *story.place)
         assert_plain(done, said)
+
+
+ORIGINAL = {
+    "source": "bank",
+    "path": "bank/repayments_20260210.csv",
+    "line_number": "4",
+    "feed": "repayments",
+    "key": "P3",
+    "reasons": "bad_amount",
+    "details": "",
+    "raw": "P3,A,2026-02-10,3.00,payment,L,,",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ([{"line_number": "four"}], "row 1 has no line number; only the column raw is meant to be changed"),
+        ([{}, {"raw": "P3,A,2026-02-10,4.00,payment,L,,"}], "stands there twice, mended in two ways"),
+        ([{}, {"path": "bank/orders_20260210.csv"}], "as a whole"),
+        ([{}, {"raw": None}], "row 2 has not the 9 fields of an export"),
+    ],
+)
+def test_a_replay_with_one_mistake_writes_nothing(
+    changes: list[dict[str, str | None]], said: str, story: Story, tmp_path: Path
+) -> None:
+    (sha256,) = story.bank.ask(f"SELECT sha256 FROM ops.files WHERE path = '{ORIGINAL['path']}'")[0]
+    mended, landing = tmp_path / "mended.csv", tmp_path / "landing"
+    with mended.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerow(list(EXPORTED))
+        for change in changes:
+            row = {**ORIGINAL, "sha256": sha256, **change}
+            csv.writer(file).writerow([row[name] for name in EXPORTED if row[name] is not None])
+    landing.mkdir()
+    assert_plain(tally("quarantine", "replay", mended, "--landing", landing, *story.place), said)
+    assert not list(landing.iterdir())
 
 
 # ---------------------------------------------------------------- mappings, help
