@@ -11,6 +11,7 @@ from unittest import mock
 import pytest
 
 from flows.stores import records
+from flows.stores.seal import Seal
 from tests.flows.small import ACCOUNTS, GOOD, HEADERS, LOANS, MONEY, land_base, map_source
 from tests.nights import Bank
 from transforms.mapping import FileFormat
@@ -31,9 +32,11 @@ ignore_columns = ["coupon"]
 READ = records.read
 
 
-def rewritten_while_read(path: Path, file_format: FileFormat, work: Path, known: records.Profile) -> records.Records:
+def rewritten_while_read(
+    path: Path, file_format: FileFormat, work: Path, known: records.Profile, seal: Seal | None
+) -> records.Records:
     """Reads as ever, but a lender who is not done yet writes one of the files anew meanwhile."""
-    found = READ(path, file_format, work, known)
+    found = READ(path, file_format, work, known, seal)
     if path.parent.name == "changing" and path.name.startswith("repayments"):
         path.write_text(MONEY + "P,A,2026-02-10\n" + P20 * 3)
     return found
