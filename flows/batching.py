@@ -87,7 +87,7 @@ def _written(batch: Batch, scratch: Path, frames: dict[str, pl.DataFrame]) -> di
             path = batch.into / f"{name.replace('/', '_')}.{batch.number}.parquet"
             written = scratch / path.name
             rows.write_parquet(written, compression="lz4")
-            storage.settle(written, path)
+            storage.hand_over(written, path)
             paths[name] = path
     return paths
 

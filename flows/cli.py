@@ -354,13 +354,18 @@ def policy_diff(
 
 @app.command()
 def serve(
-    landing: Landing = None, warehouse: Folder = None, sources: Sources = None, policy: PolicyFile = None
+    landing: Landing = None,
+    warehouse: Folder = None,
+    sources: Sources = None,
+    policy: PolicyFile = None,
+    lake: LakePlace = None,
+    runner: RunnerName = None,
 ) -> None:
     """Wait for the schedule (01:30 in Shanghai) and for manual triggers, and run nights one at a time."""
     prepare_prefect()
     from flows.serving import serve_nights
 
-    serve_nights(landing=landing, warehouse=warehouse, sources=sources, policy=policy)
+    serve_nights(landing=landing, warehouse=warehouse, sources=sources, policy=policy, lake=lake, runner=runner)
 
 
 @app.command()

@@ -73,7 +73,8 @@ def replay(settings: Settings) -> Rebuilt:
         runs = lake.scan("runs").sort("run_no").collect().rows(named=True)
         last = runs[-1]["run_id"]
         warehouse.begin(last, fresh=True)
-        replayed = Lake(scratch / "lake")
+        storage.clear(lake.work)
+        replayed = Lake(lake.work / "rebuild")
         published: Published | None = None
         for row in track(runs, "replay nights"):
             run = _run(settings, row, replayed, published, warehouse.next_file(last))
@@ -89,8 +90,9 @@ def replay(settings: Settings) -> Rebuilt:
         with warehouse.next(last, settings.memory) as connection:
             counts = Writer(connection).finish()
         if damaged:
-            _mend_state(lake, replayed)
+            _mend_state(lake, replayed, scratch)
         warehouse.publish(last, counts)
+        storage.clear(lake.work)
         shutil.rmtree(scratch, ignore_errors=True)
         return Rebuilt(last, len(runs))
 
@@ -156,7 +158,7 @@ def _night(run: Run, lake: Lake, building: str) -> Lake:
     return writer.commit(run.as_of, run.policy.hash)
 
 
-def _mend_state(lake: Lake, replayed: Lake) -> None:
+def _mend_state(lake: Lake, replayed: Lake, scratch: Path) -> None:
     """Puts the state that the replay worked out in the place of a damaged one."""
     manifest, made = lake.manifest, replayed.manifest
     if manifest is None or made is None:
@@ -164,7 +166,8 @@ def _mend_state(lake: Lake, replayed: Lake) -> None:
     files = [file for file in manifest.files if not file.dataset.startswith("state/")]
     for file in made.files:
         if file.dataset.startswith("state/"):
-            storage.settle(replayed.root / file.path, lake.root / file.path)
+            written = storage.fetch(replayed.root / file.path, scratch / "mended" / file.dataset)
+            storage.settle(written, lake.root / file.path)
             files.append(file)
     mended = manifest.model_copy(update={"files": tuple(files)})
     storage.write(lake.manifests / manifest_name(manifest.run_id), mended.model_dump_json(indent=1).encode())

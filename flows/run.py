@@ -92,16 +92,13 @@ class Run:
         return runner(self.settings.runner)
 
     def shared_place(self, name: str) -> Path:
-        """A folder that every worker of the runner reaches: below the lake where that is not local."""
-        root = self.lake.root
-        return self.workplace(name) if storage.is_local(root) else root / "work" / self.run_id / name
+        """A folder that every worker of the runner reaches, as it reaches the lake."""
+        return self.lake.work / self.run_id / name
 
     def clear_work(self) -> None:
         """Deletes what nobody keeps."""
         shutil.rmtree(self.work, ignore_errors=True)
-        if not storage.is_local(self.lake.root):
-            for path in storage.files_below(self.lake.root / "work"):
-                path.unlink()
+        storage.clear(self.lake.work)
 
     def workplace(self, name: str) -> Path:
         """A folder below `work`, made if need be."""
@@ -163,7 +160,7 @@ def running(settings: Settings, as_of: date, kind: str, held: tuple[str, ...] = 
 
     Raises:
         Locked: another run holds the warehouse.
-        WrongUse: the date lies before the last published one.
+        WrongUse: the date lies before the last published one, or the lake is another warehouse's.
     """
     warehouse = Warehouse(settings.warehouse)
     with warehouse.locked():
@@ -177,6 +174,11 @@ def running(settings: Settings, as_of: date, kind: str, held: tuple[str, ...] = 
         lake = Lake(settings.lake_place())
         if published:
             lake = lake.at(published.manifest)
+        elif strange := [name for name in lake.nights() if not warehouse.next_file(name).exists()]:
+            raise WrongUse(
+                f"{lake.root} holds nights of another warehouse ({', '.join(strange)}), and {warehouse.root} none: "
+                "name a place of its own with --lake, or run `tally rebuild` if the warehouse is lost."
+            )
         lake.sweep()
         settle_keys(settings, lake.manifest)
         warehouse.sweep()

@@ -10,11 +10,16 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from itertools import islice
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from flows.errors import TryAgain, WrongUse
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -23,7 +28,11 @@ DASK = "dask://"
 HERE = "here"
 PROCESSES = "processes"
 RETRIES = 3
-"""How often a task is given to another worker of a cluster when the one that had it dies."""
+"""How often a task of a cluster that failed is tried again; one whose worker died is given to another in any case."""
+AHEAD = 2
+"""Tasks sent to a cluster for each of its threads; the others wait here, so that no scheduler holds them all."""
+DECIDING = ("tallystick", "polars", "numpy")
+"""Packages that a worker must have in the version of the run."""
 
 
 class Runner(Protocol):
@@ -52,7 +61,11 @@ class Processes:
     count: int
 
     def map(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
-        """What the function returns for the tasks, as it comes; a few tasks stay in this process."""
+        """What the function returns for the tasks, as it comes; one task alone stays in this process.
+
+        Raises:
+            TryAgain: a process was killed.
+        """
         if self.count < 2 or len(tasks) < 2:
             yield from Here().map(function, tasks)
             return
@@ -61,8 +74,14 @@ class Processes:
             ProcessPoolExecutor(min(self.count, len(tasks)), multiprocessing.get_context("spawn")) as pool,
         ):
             futures: list[Future[R]] = [pool.submit(function, task) for task in tasks]
-            for future in as_completed(futures):
-                yield future.result()
+            try:
+                for future in as_completed(futures):
+                    yield future.result()
+            except BrokenProcessPool:
+                raise TryAgain(
+                    "A process that worked on accounts was killed, mostly for want of memory; run the command again, "
+                    f"with --runner {HERE} if need be."
+                ) from None
 
 
 @contextmanager
@@ -85,33 +104,91 @@ class Dask:
     """Every task on some worker of an existing Dask cluster; one that dies is replaced by another."""
 
     address: str
+    patience: float = 30.0
+    """Seconds for which a cluster may be without any worker, or not answer at all."""
 
     def map(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
-        """What the function returns for the tasks, as it comes.
+        """What the function returns for the tasks, as it comes; only so many are sent ahead as keep workers busy.
 
         Raises:
-            WrongUse: there is no client of Dask in this environment.
-            TryAgain: there is no cluster at the address, or it lost a task too often.
+            WrongUse: there is no client of Dask in this environment, or a worker has another program than this run.
+            TryAgain: there is no cluster at the address, it ends amid the work, or it lost a task too often.
         """
         try:
-            from distributed import Client
-            from distributed import as_completed as as_they_come
-            from distributed.scheduler import KilledWorker
+            from distributed import KilledWorker
+            from distributed.client import CancelledError
+            from distributed.comm import CommClosedError
         except ImportError:
             raise WrongUse("A Dask runner needs the extra `scale`: pip install 'tallystick[scale]'.") from None
+        with self._client() as client:
+            try:
+                self._must_have_workers(client)
+                self._must_be_alike(client)
+                yield from self._results(client, function, tasks)
+            except KilledWorker as error:
+                raise TryAgain(
+                    f"The Dask cluster at {self.address} lost a task too often, mostly for want of memory: {error}."
+                ) from None
+            except (CancelledError, CommClosedError):
+                raise TryAgain(f"The Dask cluster at {self.address} ended amid the work; start it again.") from None
+
+    def _client(self) -> Client:
+        from distributed import Client
+
         try:
-            client = Client(self.address, timeout="20s")
+            return Client(self.address, timeout=self.patience)
         except (OSError, TimeoutError) as error:
             raise TryAgain(
                 f"There is no Dask scheduler at {self.address} ({error}); start it, or name another."
             ) from None
-        with client:
-            futures = client.map(function, tasks, pure=False, retries=RETRIES)
+
+    def _must_have_workers(self, client: Client) -> None:
+        try:
+            client.wait_for_workers(1, timeout=self.patience)
+        except TimeoutError:
+            raise TryAgain(f"The Dask cluster at {self.address} has no worker; start some and try again.") from None
+
+    def _must_be_alike(self, client: Client) -> None:
+        """Other versions of what works out the tables might work out others."""
+        told = client.get_versions(packages=list(DECIDING))
+        mine = told["client"]["packages"]
+        for worker, said in told["workers"].items():
+            for package in DECIDING:
+                if (theirs := said["packages"].get(package)) != mine[package]:
+                    raise WrongUse(
+                        f"The Dask worker {worker} has {package} {theirs or 'not at all'}, and this run has "
+                        f"{mine[package]}; install the same for both."
+                    )
+
+    def _results(self, client: Client, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
+        from distributed import wait
+
+        waiting = iter(tasks)
+        under_way: set[Future[R]] = set()
+        while True:
+            room = AHEAD * sum(client.nthreads().values()) - len(under_way)
+            under_way |= {
+                client.submit(function, task, pure=False, retries=RETRIES) for task in islice(waiting, max(room, 0))
+            }
+            if not under_way:
+                return
             try:
-                for future in as_they_come(futures):
-                    yield future.result()
-            except KilledWorker as error:
-                raise TryAgain(f"The Dask cluster at {self.address} lost a task too often: {error}.") from None
+                done = wait(under_way, timeout=self.patience, return_when="FIRST_COMPLETED").done
+            except TimeoutError:
+                self._must_have_workers(client)
+                continue
+            under_way -= done
+            for future in done:
+                yield self._result(future)
+
+    def _result(self, future: Future[R]) -> R:
+        try:
+            return future.result()
+        except FileNotFoundError as error:
+            raise TryAgain(
+                f"A worker of the Dask cluster at {self.address} does not find what the run wrote ({error}); the lake "
+                "must lie where run and workers see it under the same name."
+            ) from None
 
 
 def runner(named: str) -> Runner:

@@ -13,12 +13,12 @@ TIME_ZONE = "Asia/Shanghai"
 DEPLOYMENT = "nightly"
 
 
-def serve_nights(**folders: Path | None) -> None:
-    """Serves the nightly flow until it is stopped; the folders become the parameters of every scheduled night."""
+def serve_nights(**given: Path | str | None) -> None:
+    """Serves the nightly flow until it is stopped; what is given becomes the parameters of every scheduled night."""
     nightly.serve(
         name=DEPLOYMENT,
         schedule=Cron(SCHEDULE, timezone=TIME_ZONE),
-        parameters={name: str(path) for name, path in folders.items() if path is not None},
+        parameters={name: str(value) for name, value in given.items() if value is not None},
         limit=1,
         pause_on_shutdown=False,
         print_starting_message=True,

@@ -70,9 +70,10 @@ class Settings(BaseSettings):
         """Root of the lake.
 
         Raises:
-            WrongUse: it is neither a folder nor a store that is known.
+            WrongUse: it is neither a folder nor a store that is known and lets us in.
+            TryAgain: the store does not answer.
         """
-        return storage.place(self.lake) if self.lake else self.warehouse / "lake"
+        return storage.place(self.lake or self.warehouse / "lake")
 
     def mapping(self, source: str) -> Mapping:
         """The mapping of a source: own folder, the warehouse's, shipped, else the canonical layout.

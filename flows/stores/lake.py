@@ -118,6 +118,8 @@ def _datasets() -> dict[str, dict[str, pl.DataType]]:
 
 
 DATASETS = _datasets()
+_MANIFESTS = "manifests"
+_WORK = "work"
 MOST_DELTAS = 30
 """More delta files than these behind a base file are compacted."""
 LARGEST_DELTAS = 0.1
@@ -171,7 +173,12 @@ class Lake:
     @property
     def manifests(self) -> Path:
         """Folder of the manifests."""
-        return self.root / "manifests"
+        return self.root / _MANIFESTS
+
+    @property
+    def work(self) -> Path:
+        """Folder for what a run exchanges with its workers; empty after a night."""
+        return self.root / _WORK
 
     def paths(self, dataset: str) -> list[Path]:
         """The files of one dataset, oldest first."""
@@ -193,8 +200,8 @@ class Lake:
             document = json.loads(path.read_bytes())
         except (OSError, ValueError) as error:
             raise Damaged(
-                f"The manifest {path} cannot be read ({error}); name the lake with --lake if it lies elsewhere, "
-                "or restore it from a copy."
+                f"The manifest {path} cannot be read ({error}); name the lake with --lake or TALLY_LAKE if it lies "
+                "elsewhere, or restore it from a copy."
             ) from None
         if document.get("schema_version") != SCHEMA_VERSION:
             raise WrongUse(
@@ -206,6 +213,7 @@ class Lake:
     def sweep(self) -> None:
         """Deletes what neither this manifest nor its predecessor names: leavings of runs that did not publish.
 
+        Only the lake's own folders are looked into; whatever else lies beside them stays.
         A predecessor whose persons are hashed with another key is not kept: with its key, its hashes go.
         """
         kept: set[Path] = set()
@@ -217,9 +225,14 @@ class Lake:
             kept |= {self.root / file.path for file in lake.manifest.files}
             previous = lake.manifest.previous
             lake = self.at(previous) if previous and (self.manifests / previous).exists() else None
-        for path in storage.files_below(self.root):
-            if path not in kept:
-                path.unlink()
+        for folder in sorted({name.partition("/")[0] for name in (*DATASETS, _MANIFESTS, _WORK)}):
+            for path in storage.files_below(self.root / folder):
+                if path not in kept:
+                    path.unlink()
+
+    def nights(self) -> list[str]:
+        """The run_id of every manifest that is there, published or not."""
+        return [path.stem for path in storage.files_below(self.manifests)]
 
     def _is_rotated_out(self, other: Manifest) -> bool:
         return (
@@ -242,7 +255,11 @@ def scan(dataset: str, paths: Iterable[Path]) -> pl.LazyFrame:
     if not files:
         return pl.LazyFrame(schema=schema)
     return pl.scan_parquet(
-        [str(file) for file in files], schema=schema, missing_columns="insert", extra_columns="ignore"
+        [str(file) for file in files],
+        schema=schema,
+        missing_columns="insert",
+        extra_columns="ignore",
+        storage_options=None if storage.is_local(files[0]) else storage.reading(),
     )
 
 

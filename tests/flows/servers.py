@@ -57,7 +57,6 @@ def store(folder: Path, bucket: str) -> Iterator[str]:
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ALLOW_HTTP": "true",
     }
     with (
         mock.patch.dict(os.environ, said),

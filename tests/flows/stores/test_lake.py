@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -10,9 +12,26 @@ import pytest
 
 from flows.errors import Damaged, WrongUse
 from flows.stores import lake as stores
+from flows.stores import storage
 from flows.stores.lake import Lake, LakeWriter
+from tests.flows.servers import store
 
 DATASET = "released"
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A prefix in an object store."""
+    with store(tmp_path_factory.mktemp("store"), "tally") as place:
+        yield place
+
+
+@pytest.fixture(params=["folder", "store"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Where a lake lies: in a folder, or in an object store."""
+    if request.param == "folder":
+        return tmp_path / "lake"
+    return storage.place(f"{request.getfixturevalue('prefix')}/{tmp_path.name}")
 
 
 def rows(*numbers: int) -> pl.DataFrame:
@@ -23,17 +42,18 @@ def rows(*numbers: int) -> pl.DataFrame:
 
 def run(lake: Lake, number: int, *numbers: int) -> Lake:
     """One run that adds rows."""
-    writer = LakeWriter(lake, f"2026-01-01.{number}", number, lake.root)
-    writer.add(DATASET, rows(*numbers))
-    return writer.commit(date(2026, 1, 1), "hash")
+    with tempfile.TemporaryDirectory() as scratch:
+        writer = LakeWriter(lake, f"2026-01-01.{number}", number, Path(scratch))
+        writer.add(DATASET, rows(*numbers))
+        return writer.commit(date(2026, 1, 1), "hash")
 
 
 def numbers_of(lake: Lake) -> list[tuple[int, int]]:
     return sorted(lake.scan(DATASET).select("run_no", "line_number").collect().rows())
 
 
-def test_small_deltas_stay_until_they_are_a_tenth_of_the_base(tmp_path: Path) -> None:
-    lake = run(Lake(tmp_path), 1, *range(100))
+def test_small_deltas_stay_until_they_are_a_tenth_of_the_base(root: Path) -> None:
+    lake = run(Lake(root), 1, *range(100))
     for number in range(2, 12):
         lake = run(lake, number, number)
     assert len(lake.paths(DATASET)) == 11
@@ -53,12 +73,25 @@ def test_many_deltas_become_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert len(lake.paths(DATASET)) == 1
 
 
-def test_the_predecessor_can_still_be_read_after_compaction(tmp_path: Path) -> None:
-    first = run(Lake(tmp_path), 1, 1)
+def test_the_predecessor_can_still_be_read_after_compaction(root: Path) -> None:
+    first = run(Lake(root), 1, 1)
     second = run(first, 2, 2)
     second.sweep()
     assert numbers_of(first) == [(1, 1)]
     assert numbers_of(second) == [(1, 1), (2, 2)]
+
+
+def test_what_no_manifest_names_is_swept_and_what_is_not_the_lakes_stays(root: Path) -> None:
+    lake = run(Lake(root), 1, 1)
+    leavings = [root / DATASET / "2026-01-01.2.parquet", lake.manifests / "2026-01-01.2.json", lake.work / "a" / "b"]
+    strangers = [root / "thesis.docx", root / "photos" / "cat.png"]
+    for path in (*leavings, *strangers):
+        storage.write(path, b"bytes")
+    lake.sweep()
+    assert not any(path.exists() for path in leavings)
+    assert all(path.exists() for path in strangers)
+    assert lake.damaged() == []
+    assert lake.nights() == ["2026-01-01.1"]
 
 
 def test_an_earlier_try_of_a_step_leaves_nothing(tmp_path: Path) -> None:
@@ -68,16 +101,16 @@ def test_an_earlier_try_of_a_step_leaves_nothing(tmp_path: Path) -> None:
     assert numbers_of(writer.now()) == [(1, 3)]
 
 
-def test_no_rows_no_file(tmp_path: Path) -> None:
-    assert run(Lake(tmp_path), 1).paths(DATASET) == []
+def test_no_rows_no_file(root: Path) -> None:
+    assert run(Lake(root), 1).paths(DATASET) == []
 
 
-def test_damage_is_found(tmp_path: Path) -> None:
-    lake = run(Lake(tmp_path), 1, 1)
+def test_damage_is_found(root: Path) -> None:
+    lake = run(Lake(root), 1, 1)
     assert lake.damaged() == []
     (path,) = lake.paths(DATASET)
     path.write_bytes(path.read_bytes()[:-1])
-    assert [tmp_path / file.path for file in lake.damaged()] == [path]
+    assert [root / file.path for file in lake.damaged()] == [path]
 
 
 def test_unreadable_and_unknown_manifests_are_refused(tmp_path: Path) -> None:
