@@ -16,6 +16,10 @@ Part = Literal["fee", "interest", "principal"]
 PARTS: tuple[Part, ...] = ("fee", "interest", "principal")
 
 
+_NOT_COLUMNS = {"payment_order", "metro2_grain", "metro2_portfolio_type", "metro2_account_type"}
+"""Rules of a product that no night asks for by column."""
+
+
 class PolicyError(ValueError):
     """A policy that does not fit the schema; the message lists each mistake with its place."""
 
@@ -43,6 +47,12 @@ class ProductPolicy(_Frozen):
     """Account type in the second-generation credit report."""
     pboc_grain: Literal["loan", "account"] = "loan"
     """Whether the performance string is kept by loan or by account."""
+    metro2_grain: Literal["loan", "account"] = "loan"
+    """Whether a Metro 2 record tells of a loan or of an account with all of its loans."""
+    metro2_portfolio_type: Literal["I", "R", "C", "O"] = "I"
+    """Portfolio type in Metro 2: instalment, revolving, line of credit, open."""
+    metro2_account_type: Annotated[str, Field(pattern="^[0-9A-Z]{2}$")] = "06"
+    """Account type in Metro 2: 06 is an instalment sales contract, 07 a charge account, 15 a line of credit."""
 
     @field_validator("payment_order", mode="before")
     @classmethod
@@ -139,6 +149,46 @@ class ScreeningPolicy(_Frozen):
         return tuple(value)
 
 
+class Metro2Policy(_Frozen):
+    """Who reports in Metro 2, and what the format leaves to the reporter."""
+
+    identification_number: Annotated[str, Field(max_length=20)] = ""
+    """The reporter's number, as agreed with the bureau; empty: the name of the source."""
+    innovis_program: Annotated[str, Field(max_length=10)] = ""
+    """Program identifier that Innovis gave the reporter."""
+    equifax_program: Annotated[str, Field(max_length=10)] = ""
+    """Program identifier that Equifax gave the reporter."""
+    experian_program: Annotated[str, Field(max_length=5)] = ""
+    """Program identifier that Experian gave the reporter."""
+    transunion_program: Annotated[str, Field(max_length=10)] = ""
+    """Program identifier that TransUnion gave the reporter."""
+    reporter_name: Annotated[str, Field(max_length=40)] = ""
+    """Name of the reporter."""
+    reporter_address: Annotated[str, Field(max_length=96)] = ""
+    """Address of the reporter, in one line."""
+    reporter_telephone: Annotated[str, Field(pattern="^([0-9]{10})?$")] = ""
+    """Telephone number of the reporter, ten digits."""
+    country_code: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "US"
+    """Country of the consumers' addresses."""
+    name_order: Literal["given_first", "surname_first"] = "given_first"
+    """How names are written that have no comma behind the surname."""
+    creditor_classification: Annotated[str, Field(pattern="^[0-9]{2}$")] = "12"
+    """Classification of original creditors; 12 is a financial company."""
+    balance_to_come: bool = False
+    """Interest and fees that are not yet due are part of the balance."""
+    disaster_words: tuple[str, ...] = ("disaster",)
+    """A deferral whose note has one of these words is told as AW, any other as CP."""
+    disagreement_words: tuple[str, ...] = ("disagree",)
+    """A closed dispute whose note has one of these words is told as XC, any other as XH."""
+    removal_words: tuple[str, ...] = ("withdrawn",)
+    """A closed dispute whose note has one of these words is told as XR."""
+
+    @field_validator("disaster_words", "disagreement_words", "removal_words", mode="before")
+    @classmethod
+    def _list_is_tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+
 class SharingPolicy(_Frozen):
     """What may be shown to others."""
 
@@ -152,6 +202,8 @@ class SharingPolicy(_Frozen):
     """They are counted from the end of the bad behaviour, or from 180 days after a delinquency began."""
     screening: ScreeningPolicy = ScreeningPolicy()
     """The grade of a counterparty by those who stand behind it."""
+    metro2: Metro2Policy = Metro2Policy()
+    """Who reports in Metro 2, and what the format leaves to the reporter."""
 
 
 class Policy(_Frozen):
@@ -231,7 +283,7 @@ class Policy(_Frozen):
         for code in sorted(set(codes)):
             rules = self.product(code)
             ranks = {f"{part}_rank": rules.payment_order.index(part) + 1 for part in PARTS}
-            rows.append({"product_code": code, **rules.model_dump(exclude={"payment_order"}), **ranks})
+            rows.append({"product_code": code, **rules.model_dump(exclude=_NOT_COLUMNS), **ranks})
         schema: dict[str, pl.DataType] = {
             "product_code": pl.String(),
             "allocation": pl.String(),

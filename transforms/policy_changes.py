@@ -12,6 +12,7 @@ from transforms.policy import (
     DefaultPolicy,
     FiveTierPolicy,
     LossPolicy,
+    Metro2Policy,
     Policy,
     ProductPolicy,
     ScreeningPolicy,
@@ -24,6 +25,7 @@ _PARTS: dict[str, type[BaseModel]] = {
     "loss": LossPolicy,
     "sharing": SharingPolicy,
     "sharing.screening": ScreeningPolicy,
+    "sharing.metro2": Metro2Policy,
 }
 _MODELS: dict[str, type[BaseModel]] = {"products": ProductPolicy, **_PARTS}
 _TAKEN = "which rows and files are taken from the next night on; what was taken is not judged again"
@@ -37,11 +39,15 @@ _EFFECTS = {
     "loss.warning_sigmas": "early warnings",
     "sharing.least_people": "which cells of shared aggregates are shown",
     "sharing.screening": "grades of counterparties, and how far relations are followed",
+    "sharing.metro2": "what Metro 2 files say",
     "sharing": "which loans may be told to others, and when",
     "loss": "expected credit loss",
     "loss_given_default": "expected credit loss",
     "pboc_type": "the account type in the second-generation credit report",
     "pboc_grain": "whether loans or accounts have a performance string of the second-generation credit report",
+    "metro2_grain": "what Metro 2 files say",
+    "metro2_portfolio_type": "what Metro 2 files say",
+    "metro2_account_type": "what Metro 2 files say",
     "allocation": _COVERED,
     "tolerance_cents": _COVERED,
     "payment_order": "how much of what was paid is principal",
