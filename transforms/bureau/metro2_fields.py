@@ -77,9 +77,9 @@ BASE = Segment(
         *fields(
             [
                 (1, 4, "record_descriptor_word", DIGITS, "-", "Length of the record, segments behind it included."),
-                (5, 1, "processing_indicator", DIGITS, "-", "1."),
+                (5, 1, "processing_indicator", TEXT, "-", "1."),
                 (6, 14, "time_stamp", DIGITS, "month_end", "MMDDYYYYHHMMSS; midnight."),
-                (20, 1, "correction_indicator", DIGITS, "correction", "1 replaces what was sent, else 0."),
+                (20, 1, "correction_indicator", TEXT, "correction", "1 replaces what was sent, else 0."),
                 (21, 20, "identification_number", TEXT, "sharing.metro2.identification_number", "Else the source."),
                 (41, 2, "cycle_identifier", TEXT),
                 (43, 30, "consumer_account_number", TEXT, "core.loans.loan_id", "account_id where accounts are told."),

@@ -11,7 +11,7 @@ from transforms.bureau.metro2_fields import BASE, HEADER, LAYOUT, SEGMENTS, STAT
 
 ENCODING = "latin-1"
 """A character a byte, so that positions hold whatever the bytes are."""
-_UNREADABLE = {"line_number": pl.Int64, "reason": pl.String, "raw": pl.String}
+UNREADABLE = {"line_number": pl.Int64, "reason": pl.String, "raw": pl.String}
 _LENGTHS = {name: segment.length for name, segment in SEGMENTS.items()}
 
 
@@ -104,7 +104,7 @@ def read(rows: pl.DataFrame) -> Metro2File:
     segments = {
         name: SEGMENTS[name].unpack(part.join(why, on="line_number", how="anti")) for name, part in parts.items()
     }
-    unreadable = rows.join(why, on="line_number").sort("line_number").select(_UNREADABLE.keys())
+    unreadable = rows.join(why, on="line_number").sort("line_number").select(UNREADABLE.keys())
     return Metro2File(records["header"], records["base"], segments, records["trailer"], unreadable)
 
 
