@@ -8,6 +8,8 @@ from typing import Literal
 import polars as pl
 
 from transforms.bureau import metro2_codes as codes
+from transforms.bureau.fixed_width import Type
+from transforms.bureau.metro2_fields import BASE
 from transforms.bureau.metro2_records import Metro2File, totals, write
 
 Severity = Literal["critical", "warning"]
@@ -57,8 +59,21 @@ _AMOUNTS = (
 _MONTHS_OPEN = (_DAY.dt.year() - _OPENED.dt.year()) * 12 + _DAY.dt.month() - _OPENED.dt.month()
 _MONTHS_TOLD = _HISTORY.str.count_matches("[^BD ]")
 _LAST_MONTH = _HISTORY.str.slice(0, 1)
+_FITS = [
+    pl.col(field.name).str.contains(rf"^[\x20-\x7e]{{0,{field.length}}}$")
+    if field.type in (Type.TEXT, Type.DIGITS)
+    else pl.col(field.name) < 10**field.length
+    for field in BASE.fields
+    if field.type is not Type.DATE
+]
 
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "fits",
+        "critical",
+        "Every value fits its field, in ASCII.",
+        ~pl.all_horizontal(fits.fill_null(value=True) for fits in _FITS),
+    ),
     Rule("status", "critical", "The status is one that is known.", ~_STATUS.is_in(list(codes.STATUSES))),
     Rule(
         "rating_needed",

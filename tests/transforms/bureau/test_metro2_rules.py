@@ -27,6 +27,11 @@ SURRENDERED = {**GOOD, "account_status": "95", "payment_rating": "2"}
 SOUND = {"late": GOOD, "current": CURRENT, "paid": PAID, "charged off": CHARGED_OFF, "surrendered": SURRENDERED}
 
 BREAKS: dict[str, tuple[Mapping[str, Any], ...]] = {
+    "fits": (
+        {**CURRENT, "consumer_account_number": "L" * 31},
+        {**CURRENT, "current_balance": 10**9, "line_number": 3},
+        {**CURRENT, "consumer_account_number": "账户", "line_number": 4},
+    ),
     "status": ({**CURRENT, "account_status": "77"},),
     "rating_needed": ({**PAID, "payment_rating": None},),
     "rating_not_asked_for": ({**CURRENT, "payment_rating": "0"},),
