@@ -34,10 +34,13 @@ imports: setup
 
 docs: setup
 	$(BIN)/tally dictionary > docs/data-dictionary.md
+	$(BIN)/tally share layout > docs/metro2-layout.md
 
 docs-check: setup
 	@$(BIN)/tally dictionary | diff -q - docs/data-dictionary.md > /dev/null || \
 		{ echo "docs/data-dictionary.md is out of date: run make docs"; exit 1; }
+	@$(BIN)/tally share layout | diff -q - docs/metro2-layout.md > /dev/null || \
+		{ echo "docs/metro2-layout.md is out of date: run make docs"; exit 1; }
 
 test-slow: setup
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 -m slow

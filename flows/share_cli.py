@@ -128,3 +128,11 @@ def share_read(
     else:
         for path in metro2.write_tables(tables, output_format.value, output):
             typer.echo(path)
+
+
+@share.command("layout")
+def share_layout() -> None:
+    """Print the layout of Metro 2: every field with its source, codes, and the rules between fields."""
+    from flows.metro2_layout import layout
+
+    typer.echo(layout(), nl=False)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+import polars as pl
 import pytest
 
 from flows.demo import DEMO_FLAWS, DEMO_NIGHTS, OUTCOMES, Flaw, write_demo
 from flows.rebuild import replay
+from flows.stores.tables import read
+from flows.stores.warehouse import Warehouse
 from tests.flows.command import tally
 from tests.nights import Bank
 from transforms.aggregates.all_risk import SERIES
+from transforms.bureau.metro2_file import IDENTITIES, TABLES_NEEDED, file_of
 from transforms.refusals import FileRefusal, Refusal
 from transforms.tables import TABLES
 
@@ -190,6 +195,28 @@ def test_who_may_be_told_of_adds_up(bank: Bank) -> None:
     assert f"1 told + {len(told) - 1} held back" in summary.out
     earlier = tally(*asked, "--day", "2026-09-20", "--format", "csv").out
     assert [line.split(",")[-1] for line in earlier.splitlines() if ",L-HAND," in line] == ["no_notice"]
+
+
+def test_the_book_is_told_in_metro_2_and_read_back(bank: Bank, tmp_path: Path) -> None:
+    """Everyone has an invented name and address; the sums are the warehouse's; the command reads what was written."""
+    with Warehouse(bank.warehouse).reader() as connection:
+        tables = {name: read(connection, name) for name in (*TABLES_NEEDED, "core.customers")}
+    people = tables["core.customers"].with_columns(
+        name=pl.lit("Ann Roe"), address=pl.lit("1 Long Road"), city=pl.lit("Springfield")
+    )
+    identities = pl.concat([pl.DataFrame(schema=IDENTITIES), people], how="diagonal").select(IDENTITIES.keys())
+    month_end = DEMO_NIGHTS[-1]
+    written = file_of(tables, identities, bank.settings.rules(), month_end, made_on=month_end)
+    assert written.base["surname"].drop_nulls().unique().to_list() == ["ROE"]
+    (sums,) = written.reconciliation.to_dicts()
+    warehouse = bank.ask("SELECT count(*), 100 * sum(remaining_amount) FROM status.loan_status WHERE currency = 'CNY'")
+    assert warehouse == [(sums["warehouse_count"], sums["warehouse_cents"])]
+    (tmp_path / "metro2.txt").write_bytes(written.content)
+    said = tally("share", "read", tmp_path / "metro2.txt")
+    assert said.code == 0
+    assert f"{sums['written_cents'] // 100:,}" in said.out
+    assert "can't be read" not in said.out
+    assert {"11", "13", "64", "71", "84", "97"} <= set(written.base["account_status"])
 
 
 def test_rebuilt_is_equal(bank: Bank) -> None:

@@ -13,19 +13,24 @@ from tests.slow.ledgers import POLICY, account, filed, installment, repayment
 from tests.transforms.working import kept
 from transforms.bureau.metro2_codes import DELETIONS, STATUSES
 from transforms.bureau.metro2_facts import MILESTONES
+from transforms.bureau.metro2_fields import BASE, SEGMENTS
 from transforms.bureau.metro2_file import IDENTITIES, Beside, Written, file_of
 
 DAY = date(2026, 9, 30)
 PEOPLE = pl.DataFrame(
-    [
-        {
-            "source": "north",
-            "customer_id": "c",
-            "name": "Ann Roe",
-            "birth_date": date(1990, 2, 28),
-            "address": "1 Long Road",
-        }
-    ],
+    {
+        "source": "north",
+        "customer_id": "c",
+        "name": "Ann Mary Roe Jr",
+        "id_type": "ssn",
+        "id_number": "123-45-6789",
+        "birth_date": date(1990, 2, 28),
+        "phone": "5551234567",
+        "address": "12 Very Long Boulevard of the Republic, Flat 3",
+        "city": "Springfield",
+        "state_code": "IL",
+        "postal_code": "62701",
+    },
     schema=IDENTITIES,
 )
 
@@ -124,12 +129,12 @@ LEDGER: tuple[Message, ...] = (
     due("transferred", "2026-10-10"),
     due("sold in August", "2026-07-02"),
 )
-STAGES = [
+STAGES: list[dict[str, object]] = [
     {"loan_id": f"{kind} {how}", "kind": kind, "event_date": date(2026, 7, 15)}
     for kind in ("collection", "repossession", "foreclosure", "claim_filed", "deed_in_lieu", "voluntary_surrender")
     for how in ("owed", "paid")
 ]
-MOVED = [
+MOVED: list[dict[str, object]] = [
     {"loan_id": "sold", "kind": "sold", "event_date": date(2026, 9, 20), "counterparty": "South Debt Ltd"},
     {"loan_id": "transferred", "kind": "transferred", "event_date": date(2026, 9, 21)},
     {"loan_id": "sold in August", "kind": "sold", "event_date": date(2026, 8, 20), "counterparty": "South Debt Ltd"},
@@ -213,7 +218,7 @@ COMPLIANCE = {"disputed": "XB", "dispute over": "XH", "dispute lost": "XC", "dis
 @pytest.fixture(scope="module")
 def written() -> Written:
     """The file of September."""
-    milestones = pl.DataFrame([{"source": "north", **row} for row in [*STAGES, *MOVED]], schema=MILESTONES)
+    milestones = pl.DataFrame([{"source": "north", **row} for row in (*STAGES, *MOVED)], schema=MILESTONES)
     tables = kept(pack(LEDGER), POLICY, DAY).tables
     known = milestones.join(tables["core.loans"], on=["source", "loan_id"], how="semi")
     return file_of(tables, PEOPLE, POLICY, DAY, made_on=date(2026, 10, 2), beside=Beside(milestones=known))
@@ -310,3 +315,11 @@ def test_only_warnings_are_left(written: Written) -> None:
 
 def test_every_status_but_deletions_is_reached(written: Written) -> None:
     assert set(written.base["account_status"]) == set(STATUSES) - set(DELETIONS)
+
+
+def test_what_the_field_table_says_is_filled_is_filled_and_nothing_else(written: Written) -> None:
+    filled = {name for name in BASE.names if written.base[name].count()}
+    assert filled == {field.name for field in BASE.fields if field.source}
+    for name, rows in written.file.segments.items():
+        stays_blank = [field.name for field in SEGMENTS[name].fields if not field.source]
+        assert all(rows[column].is_null().all() for column in stays_blank), name
