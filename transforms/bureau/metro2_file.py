@@ -191,7 +191,8 @@ def _subjects(tables: dict[str, pl.DataFrame], beside: Beside, policy: Policy, m
 
 def _with_consumers(told: pl.DataFrame, identities: pl.DataFrame, beside: Beside, policy: Policy) -> pl.DataFrame:
     """The records with the fields of their consumer."""
-    people = consumers(identities.select(IDENTITIES.keys()), policy.sharing.metro2)
+    asked = identities.select(IDENTITIES.keys()).join(told, on=["source", "customer_id"], how="semi")
+    people = consumers(asked, policy.sharing.metro2)
     return told.join(people, on=["source", "customer_id"], how="left").with_columns(
         correction_indicator=pl.lit("1" if beside.is_correction else "0")
     )

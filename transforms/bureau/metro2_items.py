@@ -176,7 +176,9 @@ def _schedule(in_force: pl.DataFrame, month_end: date) -> pl.DataFrame:
     now = dues.filter(pl.col("due_date").is_between(month, month_end))
     following = dues.filter(pl.col("due_date") > month_end).unique("unit_no", keep="first", maintain_order=True)
     due_now = now.group_by("unit_no").agg(now_cents=pl.col("due_cents").sum())
-    gaps = dues.group_by("unit_no").agg(gap_days=pl.col("due_date").diff().dt.total_days().median())
+    is_same = pl.col("unit_no") == pl.col("unit_no").shift(1)
+    between = dues.with_columns(gap=pl.when(is_same).then(pl.col("due_date").diff().dt.total_days()))
+    gaps = between.group_by("unit_no").agg(gap_days=pl.col("gap").median())
     return (
         gaps.join(due_now, on="unit_no", how="left")
         .join(following.select("unit_no", next_cents="due_cents"), on="unit_no", how="left")
