@@ -15,7 +15,7 @@ import typer
 from flows.errors import EXIT_TRY_AGAIN, TallyError, WrongUse
 from flows.keys_cli import keys
 from flows.prefect_server import prefect_answers, prepare_prefect
-from flows.share_cli import share
+from flows.send_cli import share
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State

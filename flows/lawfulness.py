@@ -10,7 +10,7 @@ from flows.report import show, table
 from flows.settings import Settings
 from flows.stores.tables import read
 from flows.stores.warehouse import Warehouse
-from transforms.sharing.lawful import LOAN, Asked, HeldBack, gate, negative
+from transforms.sharing.lawful import LOAN, Asked, HeldBack, gate, subjects_of
 
 _STATEMENT = ("core.installments", "core.chargebacks", "core.events", "core.loans", "status.loan_status")
 
@@ -33,14 +33,8 @@ def judged(settings: Settings, recipient: str, purpose: str, day: date | None = 
         consents, notices = read(connection, "core.consents"), read(connection, "core.notices")
         last = connection.execute("SELECT max(as_of) FROM ops.runs WHERE outcome = 'published'").fetchone()
     last_day = last[0] if last else date.min
-    subjects = (
-        tables["status.loan_status"]
-        .select(*LOAN, "delinquent_since", is_closed="is_settled")
-        .join(tables["core.loans"].select(*LOAN, "customer_id"), on=LOAN, how="left")
-        .join(negative(tables, last_day), on=LOAN, how="left")
-    )
     asked = Asked(recipient, purpose, day or last_day)
-    told = gate(subjects, consents, notices, settings.rules().sharing, asked)
+    told = gate(subjects_of(tables, last_day), consents, notices, settings.rules().sharing, asked)
     return told.select(*LOAN, "customer_id", "began_on", "ended_on", "reasons").sort(LOAN)
 
 

@@ -20,6 +20,7 @@ from flows.run import Run, unpublished_runs
 from flows.stores.lake import Lake, manifest_name
 from flows.stores.tables import Writer
 from transforms.layout import SCHEMA_VERSION
+from transforms.sending_tables import SENDING_TABLES
 from transforms.tables import TABLES
 
 _RUN_SUMS = ("rows_received", "rows_accepted", "rows_refused", "rows_duplicate")
@@ -198,6 +199,8 @@ def record(run: Run, writer: Writer, lake: Lake) -> None:
     of_this_run = pl.col("run_no") == run.run_no
     for name in ("files", "refused_rows", "checks", "runs"):
         writer.append_frame(f"ops.{name}", lake.scan(f"ops/{name}").filter(of_this_run).collect())
+    for table in SENDING_TABLES:
+        writer.append_frame(table.name, lake.scan(table.name.replace(".", "/")).filter(of_this_run).collect())
     released = lake.scan("released").filter(of_this_run).collect()
     writer.connection.register("released_rows", released.to_arrow())
     writer.connection.execute(

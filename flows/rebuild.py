@@ -24,6 +24,7 @@ from flows.stores import storage
 from flows.stores.lake import DATASETS, Lake, LakeWriter, manifest_name
 from flows.stores.tables import Writer
 from flows.stores.warehouse import Published, Warehouse
+from flows.upkeep import KINDS as UPKEEP
 from transforms.feeds import FEEDS
 from transforms.policy import Policy
 
@@ -137,6 +138,16 @@ def _night(run: Run, lake: Lake, building: str) -> Lake:
     for dataset, schema in DATASETS.items():
         if "run_no" in schema:
             writer.add(dataset, lake.scan(dataset).filter(pl.col("run_no") == run.run_no))
+    if run.kind not in UPKEEP:
+        _work_through(run, writer, lake, building)
+    with run.warehouse.next(building, run.settings.memory) as connection:
+        record(run, Writer(connection), lake)
+    run.clear_work()
+    return writer.commit(run.as_of, run.policy.hash)
+
+
+def _work_through(run: Run, writer: LakeWriter, lake: Lake, building: str) -> None:
+    """The books of a recorded night, and what is told from them."""
     writer.replace("links", lake.scan("links"))
     now = writer.now()
     facts = [new_facts(run, now, feed.name).select("account_no") for feed in account_feeds()]
@@ -152,10 +163,6 @@ def _night(run: Run, lake: Lake, building: str) -> Lake:
     apply(made, changes)
     aggregate(made)
     share(made)
-    with made.open_next() as connection:
-        record(run, Writer(connection), lake)
-    run.clear_work()
-    return writer.commit(run.as_of, run.policy.hash)
 
 
 def _mend_state(lake: Lake, replayed: Lake, scratch: Path) -> None:

@@ -18,6 +18,7 @@ from flows.stores import storage
 from flows.stores.durable import write_durably
 from flows.stores.keyring import fingerprint
 from flows.stores.lake import Lake, Manifest
+from flows.stores.outbox import Outbox
 from flows.stores.seal import Seal
 from flows.stores.vault import Vault
 from flows.stores.warehouse import Published, Warehouse
@@ -200,6 +201,7 @@ def running(settings: Settings, as_of: date, kind: str, held: tuple[str, ...] = 
             held=held,
         )
         run.vault.sweep(run.vault.files)
+        Outbox(settings.outbox).settle(lake.files_sent())
         failure = Failure()
         try:
             yield run, failure

@@ -101,6 +101,11 @@ class Settings(BaseSettings):
         return load_policy(self.policy)
 
     @property
+    def outbox(self) -> Path:
+        """Folder of the files for recipients."""
+        return self.warehouse / "outbox"
+
+    @property
     def keyring(self) -> Keyring:
         """The keys of the person hash and of the vault."""
         before: dict[KeyName, SecretStr | None] = {"person": self.person_key_before, "vault": self.vault_key_before}

@@ -1,10 +1,11 @@
-"""Runs that take in no delivery: the keys rotated, a person forgotten; published as one by the ordinary rename."""
+"""Runs that take in no delivery: files sent, keys rotated, a person forgotten; published by the ordinary rename."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Literal, get_args
 
 import polars as pl
 
@@ -22,9 +23,13 @@ from transforms.feeds import IDENTITIES
 from transforms.policy import Policy
 from transforms.tables import TABLES
 
+Kind = Literal["share", "forget", "rotate"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""Runs that leave every figure as it is."""
+
 
 @contextmanager
-def upkeep(settings: Settings, kind: str) -> Iterator[tuple[Run, LakeWriter]]:
+def upkeep(settings: Settings, kind: Kind) -> Iterator[tuple[Run, LakeWriter]]:
     """A run on the day of the last published night, under its policy, that leaves every figure as it is.
 
     Raises:

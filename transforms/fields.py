@@ -13,6 +13,7 @@ from transforms.declare import UTC_MICROSECONDS, Field, Kind, cents, fields_of
 from transforms.person_fields import PERSON_FIELDS
 from transforms.risk_fields import RISK_FIELDS
 from transforms.screening_fields import SCREENING_FIELDS
+from transforms.sending_fields import SENDING_FIELDS
 from transforms.share_fields import SHARE_FIELDS
 from transforms.status_fields import STATUS_FIELDS
 
@@ -273,6 +274,7 @@ _ALL_FIELDS: list[Field] = [
     *STATUS_FIELDS,
     *RISK_FIELDS,
     *SHARE_FIELDS,
+    *SENDING_FIELDS,
     *SCREENING_FIELDS,
     *PERSON_FIELDS,
 ]

@@ -10,6 +10,7 @@ import polars as pl
 from transforms.register_tables import REGISTER_TABLES
 from transforms.risk_tables import RISK_TABLES
 from transforms.screening_tables import SCREENING_TABLES
+from transforms.sending_tables import SENDING_TABLES
 from transforms.share_tables import SHARE_TABLES
 from transforms.table import Table
 
@@ -384,6 +385,7 @@ _ALL_TABLES: list[Table] = [
     ),
     *RISK_TABLES,
     *SHARE_TABLES,
+    *SENDING_TABLES,
     *SCREENING_TABLES,
     Table(
         "ops.runs",

@@ -19,6 +19,7 @@ from flows.errors import Damaged, WrongUse
 from flows.stores import storage
 from transforms.feeds import FEEDS
 from transforms.layout import SCHEMA_VERSION
+from transforms.sending_tables import SENDING_TABLES
 from transforms.tables import TABLES
 
 ORDER: dict[str, pl.DataType] = {"delivery_no": pl.Int32(), "line_number": pl.Int64(), "run_no": pl.Int32()}
@@ -114,6 +115,10 @@ def _datasets() -> dict[str, dict[str, pl.DataType]]:
     datasets["repeats/identities"] = {"source": pl.String(), "customer_id": pl.String(), **ORDER}
     for name in ("files", "refused_rows", "checks", "runs"):
         datasets[f"ops/{name}"] = {**TABLES[f"ops.{name}"].schema, **run}
+    for table in SENDING_TABLES:
+        datasets[table.name.replace(".", "/")] = {**table.schema, **run}
+    # what a record said, without names; only the next correction asks for it
+    datasets["share/sent"]["record"] = pl.String()
     return datasets
 
 
@@ -229,6 +234,10 @@ class Lake:
             for path in storage.files_below(self.root / folder):
                 if path not in kept:
                     path.unlink()
+
+    def files_sent(self) -> dict[str, str]:
+        """SHA-256 by path below the outbox of every file that was sent."""
+        return dict(self.scan("share/files").select("sent_path", "sha256").collect().iter_rows())
 
     def nights(self) -> list[str]:
         """The run_id of every manifest that is there, published or not."""

@@ -76,6 +76,8 @@ class Beside:
     """source, loan_id, code: loans to be deleted, DA, or DF for fraud; told whatever month they ended in."""
     is_correction: bool = False
     """Every record replaces one of this month that was sent before (correction indicator 1)."""
+    told_before: pl.DataFrame = field(default_factory=lambda: _none({"source": pl.String(), "loan_id": pl.String()}))
+    """source, loan_id of loans that this month was told of before: told again, whatever month they ended in."""
     sent: pl.DataFrame = field(default_factory=lambda: _none(SCHEMAS["base"]))
     """Records as they are to be written, of what the tables no longer know: `metro2_corrections.deletions_of`."""
 
@@ -95,6 +97,9 @@ class Written:
     """One row: see `metro2_reconciliation.reconciled`."""
     violations: pl.DataFrame
     """Rules that are broken and do not forbid writing: `metro2_rules.VIOLATION`."""
+    left_out: pl.DataFrame
+    """One row per subject of the policy's currency that is not told: source, account_id, loan_id (null: an account),
+    customer_id, loan_ids, left_out (held_back, gone_before)."""
 
 
 def file_of(
@@ -142,6 +147,7 @@ def file_of(
         base=whose.join(file.base, on="line_number", maintain_order="left"),
         reconciliation=reconciled(subjects, told, beside.sent, policy.currency),
         violations=violations,
+        left_out=subjects.drop_nulls("left_out").select(*ACCOUNT, "loan_id", "customer_id", "loan_ids", "left_out"),
     )
 
 
@@ -160,14 +166,18 @@ def _subjects(tables: dict[str, pl.DataFrame], beside: Beside, policy: Policy, m
     grains = {code: policy.product(code).metro2_grain for code in loans["product_code"].unique()}
     grain = pl.col("product_code").replace_strict(grains, default="loan", return_dtype=pl.String)
     may = loans.select(*LOAN) if beside.only is None else beside.only.select(LOAN).unique()
-    marked = loans.join(may.with_columns(may_be_told=True), on=LOAN, how="left").join(
-        beside.deletions.select(*LOAN, deletion="code"), on=LOAN, how="left"
+    again = beside.told_before.select(LOAN).unique().with_columns(is_told_again=True)
+    marked = (
+        loans.join(may.with_columns(may_be_told=True), on=LOAN, how="left")
+        .join(beside.deletions.select(*LOAN, deletion="code"), on=LOAN, how="left")
+        .join(again, on=LOAN, how="left")
     )
     by_loan = marked.filter(grain == "loan").with_columns(loan_ids=pl.concat_list("loan_id"))
     by_account = marked.filter(grain == "account")
     together = by_account.group_by(ACCOUNT).agg(
         may_be_told=pl.col("may_be_told").fill_null(value=False).all(),
         deletion=pl.col("deletion").drop_nulls().first(),
+        is_told_again=pl.col("is_told_again").any(),
         loan_ids=pl.col("loan_id").sort(),
     )
     accounts = account_facts(by_account, tables, month_end).join(together, on=ACCOUNT, how="left")
@@ -183,7 +193,11 @@ def _subjects(tables: dict[str, pl.DataFrame], beside: Beside, policy: Policy, m
     left_out = (
         pl.when(~pl.col("may_be_told").fill_null(value=False))
         .then(pl.lit("held_back"))
-        .when((gone_on() < month_end.replace(day=1)).fill_null(value=False) & pl.col("deletion").is_null())
+        .when(
+            (gone_on() < month_end.replace(day=1)).fill_null(value=False)
+            & pl.col("deletion").is_null()
+            & ~pl.col("is_told_again").fill_null(value=False)
+        )
         .then(pl.lit("gone_before"))
     )
     return with_status(subjects).with_columns(left_out=left_out)

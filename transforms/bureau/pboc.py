@@ -37,6 +37,8 @@ class PbocReport:
     """One row per subject and broken rule: KEY, field, rule; such subjects are not in the records."""
     closed_before: pl.DataFrame
     """Subjects that ended before the month and are told no more: KEY."""
+    held_back: pl.DataFrame
+    """Subjects that may not be told: KEY."""
 
 
 def report_of(
@@ -45,10 +47,12 @@ def report_of(
     policy: Policy,
     month_end: date,
     changes: pl.DataFrame | None = None,
+    only: pl.DataFrame | None = None,
 ) -> PbocReport:
     """The report of a month; with changes the corrections and deletions alone.
 
-    Subjects are records + those with a violation + those closed before the month; with changes, as many as these name.
+    Subjects are records + those with a violation + those closed before the month + those held back; with changes, as
+    many as these name.
 
     Args:
         tables: the published tables as of the month-end by name, with inside names: core.accounts, core.loans,
@@ -58,13 +62,18 @@ def report_of(
         policy: the policy in force.
         month_end: last day of the month told of.
         changes: source, account_id, loan_id (null: an account), action (correction or deletion), reason.
+        only: KEY of the subjects that may be told in a plain report; None: every one.
 
     Raises:
         PbocError: what was written is not valid by the published schemas.
     """
     first = month_end.replace(day=1)
     made = records_of(tables, identities, policy, month_end)
+    held = made.clear()
     if changes is None:
+        if only is not None:
+            held = made.join(only, on=KEY, how="anti", nulls_equal=True)
+            made = made.join(only.select(KEY), on=KEY, how="semi", nulls_equal=True)
         gone = made.filter(pl.col("closed_date") < first)
         told = made.filter((pl.col("closed_date") >= first).fill_null(value=True))
     else:
@@ -72,7 +81,9 @@ def report_of(
         told = _changed(made, changes, month_end)
     broken = violations(told)
     kept = told.join(broken, on=KEY, how="anti", nulls_equal=True).sort(KEY, nulls_last=True)
-    return PbocReport(kept, written(kept, month_end, policy.version), flat(kept), broken, gone.select(KEY))
+    return PbocReport(
+        kept, written(kept, month_end, policy.version), flat(kept), broken, gone.select(KEY), held.select(KEY)
+    )
 
 
 def records_of(tables: Tables, identities: pl.DataFrame, policy: Policy, month_end: date) -> pl.DataFrame:

@@ -112,10 +112,30 @@ def _told(tables: dict[str, pl.DataFrame], last_day: date) -> pl.DataFrame:
     return pl.concat([named, for_all]).select(*LOAN, since="event_date", until="event_date")
 
 
+def subjects_of(tables: dict[str, pl.DataFrame], last_day: date) -> pl.DataFrame:
+    """One row per loan that has started, with what the gate asks of it.
+
+    Args:
+        tables: core.installments, core.chargebacks, core.events, core.loans and status.loan_status of that day.
+        last_day: the day they describe.
+
+    Returns:
+        source, loan_id, account_id, customer_id, began_on, ended_on, delinquent_since, is_closed.
+    """
+    return (
+        tables["status.loan_status"]
+        .select(*LOAN, "account_id", "delinquent_since", is_closed="is_settled")
+        .join(tables["core.loans"].select(*LOAN, "customer_id"), on=LOAN, how="left")
+        .join(negative(tables, last_day), on=LOAN, how="left")
+    )
+
+
 def gate(
     subjects: pl.DataFrame, consents: pl.DataFrame, notices: pl.DataFrame, rules: SharingPolicy, asked: Asked
 ) -> pl.DataFrame:
     """One row per subject, with `reasons`: every lawful reason to hold it back; an empty list: it may be told.
+
+    `is_expired` marks those of which what was negative may be told no more.
 
     Args:
         subjects: source, loan_id, customer_id, began_on, ended_on (of `negative`; null: nothing negative),
@@ -142,9 +162,7 @@ def gate(
         HeldBack.RETENTION_ENDED: pl.col("is_expired") & (pl.col("is_closed") | pl.col("ended_on").is_null()),
     }
     reasons = pl.concat_list(pl.when(applies).then(pl.lit(reason.value)) for reason, applies in found.items())
-    return marked.with_columns(reasons=reasons.list.drop_nulls()).drop(
-        "has_consent", "was_withdrawn", "told_on", "is_expired"
-    )
+    return marked.with_columns(reasons=reasons.list.drop_nulls()).drop("has_consent", "was_withdrawn", "told_on")
 
 
 def _consented(consents: pl.DataFrame, asked: Asked) -> pl.DataFrame:
