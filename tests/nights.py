@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,6 +14,7 @@ from unittest import mock
 import duckdb
 from prefect import Task
 
+from expectations import engine
 from flows import nightly as flow
 from flows import tasks
 from flows.settings import Settings
@@ -25,10 +26,14 @@ version = "test"
 
 
 @contextmanager
-def plain_steps() -> Iterator[None]:
-    """The steps without Prefect around them, and nothing told to its server."""
+def plain_steps(*, docs: bool = False) -> Iterator[None]:
+    """The steps without Prefect around them, nothing told to its server; Data Docs, a quarter of it all, if wanted."""
     plain: dict[str, Any] = {name: step.fn for name, step in STEPS.items()}
-    with mock.patch.multiple(tasks, **plain), mock.patch.object(flow, "tell"):
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.multiple(tasks, **plain))
+        stack.enter_context(mock.patch.object(flow, "tell"))
+        if not docs:
+            stack.enter_context(mock.patch.object(engine, "_build_docs"))
         yield
 
 
@@ -38,6 +43,8 @@ class Bank:
 
     root: Path
     options: dict[str, Any] | None = None
+    docs: bool = False
+    """Whether its nights build Data Docs."""
 
     @property
     def landing(self) -> Path:
@@ -68,7 +75,7 @@ class Bank:
     def night(self, as_of: str, *hold: str) -> flow.Outcome:
         """One night."""
         self.landing.mkdir(parents=True, exist_ok=True)
-        with plain_steps():
+        with plain_steps(docs=self.docs):
             return flow._night(self.settings, date.fromisoformat(as_of), hold)  # noqa: SLF001
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:

@@ -25,7 +25,7 @@ WHOLE = {reason.value for reason in FileRefusal}
 
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
-    bank = Bank(tmp_path_factory.mktemp("demo"), {"person_key": "test"})
+    bank = Bank(tmp_path_factory.mktemp("demo"), {"person_key": "test"}, docs=True)
     for night in DEMO_NIGHTS:
         write_demo(bank.landing, [night])
         bank.night(night.isoformat())

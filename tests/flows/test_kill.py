@@ -20,14 +20,14 @@ from tests.nights import Bank
 
 ROOT = Path(__file__).parents[2]
 DEATHS = (
-    ("lake file", 3, "after"),
+    pytest.param("lake file", 3, "after", marks=pytest.mark.slow),
     ("state file", 1, "after"),
-    ("next file", 1, "after"),
+    pytest.param("next file", 1, "after", marks=pytest.mark.slow),
     ("table", 5, "after"),
-    ("manifest", 1, "before"),
+    pytest.param("manifest", 1, "before", marks=pytest.mark.slow),
     ("manifest", 1, "after"),
-    ("checkpoint", 1, "before"),
-    ("publish", 1, "before"),
+    pytest.param("checkpoint", 1, "before", marks=pytest.mark.slow),
+    pytest.param("publish", 1, "before", marks=pytest.mark.slow),
     ("publish", 1, "after"),
 )
 FIRST, SECOND = (night.isoformat() for night in DEMO_NIGHTS[:2])

@@ -102,7 +102,7 @@ def told() -> io.StringIO:
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory: pytest.TempPathFactory, told: io.StringIO) -> Bank:
     """A night that is stopped by a check, then one that is not, with all of that."""
-    bank = Bank(tmp_path_factory.mktemp("privacy"))
+    bank = Bank(tmp_path_factory.mktemp("privacy"), docs=True)
     for source, files in FILES.items():
         for name, content in files.items():
             bank.land(name, content, source)
