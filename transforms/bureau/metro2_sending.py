@@ -49,7 +49,7 @@ _PERSON = (
 """Fields of a base segment that come from the vault and are kept nowhere else."""
 _OF_THE_FILE = ("line_number", "record_length", "record_descriptor_word")
 _RECORD = {name: kind for name, kind in SCHEMAS["base"].items() if name not in (*_PERSON, *_OF_THE_FILE)}
-_SAYS = {name: kind for name, kind in _RECORD.items() if name not in ("time_stamp", "correction_indicator")}
+SAYS = {name: kind for name, kind in _RECORD.items() if name not in ("time_stamp", "correction_indicator")}
 """Fields of which a change is one of the subject."""
 _DELETES = {Action.DELETION: "DA", Action.FRAUD: "DF"}
 
@@ -108,7 +108,7 @@ def corrections(
     doomed = told.join(fraud, on=KEY, how="semi", nulls_equal=True).with_columns(action=pl.lit(Action.FRAUD.value))
     unlawful = told.join(now, on=KEY, how="anti", nulls_equal=True).join(doomed, on=KEY, how="anti", nulls_equal=True)
     ended = pl.concat([doomed, unlawful.with_columns(action=pl.lit(Action.DELETION.value))])
-    moved = changed(told, now, _SAYS).join(ended, on=KEY, how="anti", nulls_equal=True)
+    moved = changed(told, now, SAYS).join(ended, on=KEY, how="anti", nulls_equal=True)
     corrected = why(moved, causes(restatements, loans, told))
     if corrected.is_empty() and ended.is_empty():
         return Made.of_nothing()

@@ -30,7 +30,7 @@ HISTORY = "pboc_60m"
 _PERSON = ("name", "id_type", "id_number")
 """Fields that come from the vault and are kept nowhere else."""
 _RECORD = {name: kind for name, kind in SCHEMA.items() if name not in _PERSON}
-_SAYS = {name: kind for name, kind in _RECORD.items() if name not in ("action", "reason")}
+SAYS = {name: kind for name, kind in _RECORD.items() if name not in ("action", "reason")}
 """Fields of which a change is one of the subject."""
 _IDENTITY = ("source", "customer_id", "name", "id_type", "id_number")
 
@@ -101,7 +101,7 @@ def corrections(
             reasons_of(unlawful.select(KEY), judged).select(*KEY, reason=reason, what=pl.lit(Action.DELETION.value)),
         ]
     )
-    moved = changed(told, now, _SAYS).join(ended, on=KEY, how="anti", nulls_equal=True)
+    moved = changed(told, now, SAYS).join(ended, on=KEY, how="anti", nulls_equal=True)
     loans = month.tables["status.loan_status"].select(KEY)
     corrected = why(moved, causes(restatements, loans, told)).with_columns(what=pl.lit(Action.CORRECTION.value))
     changes = pl.concat([corrected, ended])
