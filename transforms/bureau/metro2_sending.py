@@ -102,7 +102,7 @@ def corrections(
         metro2_file.Refused: a record breaks a rule that must hold; nothing may be sent.
     """
     told = in_force(sent)
-    loans = month.tables["status.loan_status"].select(*KEY)
+    loans = month.tables["status.loan_status"].filter(currency=policy.currency).select(KEY)
     whose = _loans_of(told.select(KEY), loans).select(LOAN)
     now = _sent(_written(month, policy, Beside(only=_free(judged), told_before=whose)), month)
     doomed = told.join(fraud, on=KEY, how="semi", nulls_equal=True).with_columns(action=pl.lit(Action.FRAUD.value))
