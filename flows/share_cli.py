@@ -9,7 +9,10 @@ from typing import Annotated
 
 import typer
 
+from flows.translate_cli import translate
+
 share = typer.Typer(no_args_is_help=True, help="What may be told to others, what holds the rest back, and screenings.")
+share.command("translate")(translate)
 
 Folder = Annotated[Path | None, typer.Option("--warehouse", "-w", help="Folder of the published warehouse.")]
 

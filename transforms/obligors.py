@@ -55,7 +55,7 @@ def finish(loans: pl.LazyFrame, accounts: pl.LazyFrame, customers: pl.LazyFrame,
     accounts = _with_obligor(accounts.join(tolerance, on="product_code", how="left"), customers)
     known = accounts.select(*_ACCOUNT, "closed_date", "tolerance_cents", "obligor")
     rows = loans.join(known, on=_ACCOUNT, how="left")
-    rows = _classes(rows.with_columns(is_obligor_default=_by_obligor(policy)), policy)
+    rows = classes(rows.with_columns(is_obligor_default=_by_obligor(policy)), policy)
     finished = _accounts(accounts, rows)
     return Standings(
         loans=rows.select(TABLES["status.loan_status"].schema.keys()),
@@ -87,8 +87,12 @@ def class_by_days(rules: FiveTierPolicy) -> pl.Expr:
     return 1 + pl.sum_horizontal((pl.col("dpd") > edge).cast(pl.Int32) for edge in rules.upper_days)
 
 
-def _classes(loans: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
-    """With five_tier, ifrs9_stage and credit_status."""
+def classes(loans: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
+    """Loans with five_tier, ifrs9_stage and credit_status.
+
+    From dpd, default_since, is_obligor_default, five_tier_floor, is_observed, charged_off_on, past_due_cents,
+    remaining_cents, tolerance_cents, is_settled, is_forborne, is_past_due, is_in_credit, closed_date and as_of.
+    """
     rules = policy.five_tier
     in_default = pl.col("default_since").is_not_null() | pl.col("is_obligor_default")
     by_days = class_by_days(rules)
