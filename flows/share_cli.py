@@ -9,10 +9,13 @@ from typing import Annotated
 
 import typer
 
+from flows.contract_cli import contract, equivalents
 from flows.translate_cli import translate
 
 share = typer.Typer(no_args_is_help=True, help="What may be told to others, what holds the rest back, and screenings.")
 share.command("translate")(translate)
+share.command("contract")(contract)
+share.command("equivalents")(equivalents)
 
 Folder = Annotated[Path | None, typer.Option("--warehouse", "-w", help="Folder of the published warehouse.")]
 
