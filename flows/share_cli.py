@@ -57,7 +57,10 @@ def share_check(
     if output_format is Form.CSV:
         import polars as pl
 
-        typer.echo(told.with_columns(pl.col("reasons").list.join(" ").replace("", None)).write_csv(), nl=False)
+        from flows.spreadsheet import no_formulas
+
+        rows = no_formulas(told.with_columns(pl.col("reasons").list.join(" ").replace("", None)))
+        typer.echo(rows.write_csv(), nl=False)
     else:
         show_judged(told, recipient, purpose)
 

@@ -14,6 +14,7 @@ import typer
 from flows.errors import CheckFailed, WrongUse
 from flows.report import show as print_report
 from flows.report import table
+from flows.spreadsheet import no_formulas
 from flows.stores import records
 from flows.stores.durable import write_durably
 from transforms.policy import Policy
@@ -145,8 +146,8 @@ def write(told: Translation, kind: str, output: Path | None) -> list[Path]:
 
 
 def _flat(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows without lists, which CSV has no place for."""
-    return rows.with_columns(pl.col("states").list.join(" "))
+    """Rows as CSV has them: no lists, and no text that a spreadsheet would run."""
+    return no_formulas(rows.with_columns(pl.col("states").list.join(" ")))
 
 
 def _json(rows: pl.DataFrame, told: Translation) -> str:

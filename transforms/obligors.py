@@ -10,7 +10,7 @@ from transforms.charge_offs import is_charged_off
 from transforms.five_tier import NON_PERFORMING
 from transforms.policy import FiveTierPolicy, Policy
 from transforms.standing import bucket, bucket_no
-from transforms.tables import ALL, TABLES
+from transforms.tables import ALL, TABLES, own_schema
 
 _ACCOUNT = ["source", "account_id"]
 _SEVERE = ("charged_off", "in_default", "probation", "forborne")
@@ -62,6 +62,22 @@ def finish(loans: pl.LazyFrame, accounts: pl.LazyFrame, customers: pl.LazyFrame,
         accounts=finished.select(TABLES["status.account_status"].schema.keys()),
         customers=_customers(finished, policy),
     )
+
+
+def by_account_alone(loans: pl.LazyFrame, accounts: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
+    """status.account_status as it would be if a default reached no further than its account.
+
+    Args:
+        loans: status.loan_status.
+        accounts: status.account_status.
+        policy: the rules.
+    """
+    own = (
+        rows.select(own_schema(name).keys())
+        for rows, name in ((loans, "status.loan_status"), (accounts, "status.account_status"))
+    )
+    nobody = pl.LazyFrame(schema=TABLES["core.customers"].schema)
+    return finish(*own, nobody, policy.model_copy(update={"contagion": "account"})).accounts
 
 
 def _with_obligor(accounts: pl.LazyFrame, customers: pl.LazyFrame) -> pl.LazyFrame:

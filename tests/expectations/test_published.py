@@ -365,9 +365,10 @@ BREAKS: dict[tuple[str, str], list[str]] = {
         "UPDATE share.screening SET person_count = 0, default_person_count = 0",
         "UPDATE share.screening SET withheld_count = 1",
         "UPDATE share.screening SET grade_reasons_en = []",
+        "UPDATE share.screening SET kind = NULL",
         "UPDATE share.screening SET default_person_count = person_count + 1",
     ],
-    ("share.screening", "Whoever asked by the day about a known counterparty is answered."): [
+    ("share.screening", "Whoever asked by the day is answered, if only that the counterparty is not known."): [
         "UPDATE share.screening SET screening_id = 'other'",
     ],
     ("share.screening_amounts", "No part is larger than its whole."): [
