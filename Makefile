@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MARK := $(VENV)/.made
 PEERS := .venv-bench
 CHECKER := .venv-contract
-CONTRACTS := share status risk files
+CONTRACTS := share sending status risk files
 export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 

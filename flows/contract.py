@@ -14,6 +14,7 @@ from transforms.bureau.pboc_fields import COLUMNS, SPECIAL, Column
 from transforms.declare import Field, Kind
 from transforms.equivalents import EQUIVALENTS
 from transforms.policy import Policy
+from transforms.sending_tables import SENDING_TABLES
 from transforms.shared_codes import SHARED_CODES, SHARED_RANGES
 from transforms.sharing.translation_fields import TRANSLATED
 from transforms.tables import TABLES, Table
@@ -56,13 +57,21 @@ _PERSONAL = {
 }
 """Fields by which a person can be told, and how: by name, or by a number that somebody can turn into one."""
 CONTRACTS = tuple(TERMS)
+_SENDING = tuple(table.name for table in SENDING_TABLES)
+
+
+def tables_of(name: str) -> list[Table]:
+    """The published tables of a contract: a schema's, but for the register of what was sent, which has its own."""
+    if name == "sending":
+        return [TABLES[table] for table in _SENDING]
+    return [table for table in TABLES.values() if table.name.startswith(f"{name}.") and table.name not in _SENDING]
 
 
 def contract(name: str, policy: Policy) -> Document:
     """One contract as a document of the standard.
 
     Args:
-        name: share, status, risk (schemas of the warehouse) or files.
+        name: share, status, risk (schemas of the warehouse), sending (the register in share) or files.
         policy: thresholds that rules and terms name.
     """
     terms, rules = TERMS[name], policy.sharing
@@ -96,7 +105,7 @@ def _server(name: str) -> Document:
         "server": "warehouse",
         "type": "duckdb",
         "database": "tally.duckdb",
-        "schema": name,
+        "schema": tables_of(name)[0].name.partition(".")[0],
         "description": "The published file, read-only and replaced whole each night; it can be copied anywhere.",
     }
 
@@ -108,9 +117,9 @@ def _properties(values: dict[str, Any]) -> list[Document]:
 # ---------------------------------------------------------------- tables of the warehouse
 
 
-def _tables(schema: str, policy: Policy) -> list[Document]:
+def _tables(name: str, policy: Policy) -> list[Document]:
     checks = {suite.table: suite.checks for suite in suites(policy)}
-    return [_table(table, checks.get(name, ())) for name, table in TABLES.items() if name.partition(".")[0] == schema]
+    return [_table(table, checks.get(table.name, ())) for table in tables_of(name)]
 
 
 def _table(table: Table, checks: Sequence[Check]) -> Document:

@@ -10,16 +10,17 @@ import typer
 
 
 class Name(StrEnum):
-    """The contracts: one a schema of the warehouse, and one for files."""
+    """The contracts: one a schema of the warehouse, one for the register of what was sent, and one for files."""
 
     SHARE = "share"
+    SENDING = "sending"
     STATUS = "status"
     RISK = "risk"
     FILES = "files"
 
 
 def contract(
-    name: Annotated[Name, typer.Argument(help="Schema of the warehouse, or files.")] = Name.SHARE,
+    name: Annotated[Name, typer.Argument(help="Schema of the warehouse, sending, or files.")] = Name.SHARE,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; default: the terminal.")] = None,
     policy: Annotated[Path | None, typer.Option("--policy", help="Policy file, or the name of a shipped one.")] = None,
 ) -> None:

@@ -33,6 +33,14 @@ TERMS: dict[str, Terms] = {
         reader="outside_reader",
         who="Financiers, lenders and industry bodies with a contract of their own.",
     ),
+    "sending": Terms(
+        purpose="What was sent to whom, subject by subject, and what was held back and why."
+        " 报送登记：已报送与未报送及原因。",
+        usage="Answering persons and supervisors; making corrections and deletions later.",
+        limitations="Pseudonymous, and for the sender alone: the register of what left the house, not what leaves it.",
+        reader="data_protection_office",
+        who="Staff who answer for what was sent.",
+    ),
     "status": Terms(
         purpose="Where each loan, account and person stands, by every standard, and where it stood at each month-end."
         " 借据、账户与个人的当前状态及历史月末状态。",

@@ -20,7 +20,6 @@ from flows.settings import load_policy
 from tests.flows.command import tally
 from tests.flows.small import land_base
 from tests.nights import Bank
-from transforms.tables import TABLES
 
 ROOT = Path(__file__).parents[2]
 CHECKER = ROOT / ".venv-contract" / "bin" / "datacontract"
@@ -75,26 +74,25 @@ def test_the_committed_contract_is_the_declared_one(name: str) -> None:
     assert yaml.safe_load(said) == DOCUMENTS[name]
 
 
-@pytest.mark.parametrize("schema", SCHEMAS)
-def test_every_column_of_every_table_is_there(schema: str, bank: Bank) -> None:
-    told = {
-        (f"{schema}.{table['physicalName']}", field["name"], field["physicalType"])
-        for table in DOCUMENTS[schema]["schema"]
+def test_every_column_of_every_table_is_there(bank: Bank) -> None:
+    told = [
+        (f"{DOCUMENTS[name]['servers'][0]['schema']}.{table['physicalName']}", field["name"], field["physicalType"])
+        for name in SCHEMAS
+        for table in DOCUMENTS[name]["schema"]
         for field in table["properties"]
-    }
+    ]
     columns = bank.ask(
-        "SELECT schema_name || '.' || table_name, column_name, data_type FROM duckdb_columns()"
-        f" WHERE schema_name = '{schema}' AND table_name NOT IN (SELECT view_name FROM duckdb_views())"
+        "SELECT schema_name || '.' || table_name, column_name,"
+        " replace(data_type, 'TIMESTAMP WITH TIME ZONE', 'TIMESTAMPTZ') FROM duckdb_columns()"
+        " WHERE schema_name IN ('share', 'status', 'risk')"
+        " AND table_name NOT IN (SELECT view_name FROM duckdb_views())"
     )
-    assert {
-        (table, name, kind.replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ")) for table, name, kind in columns
-    } == told
+    assert sorted(told) == sorted(columns), "each once"
 
 
 def test_keys_are_those_declared_or_told_as_a_rule() -> None:
-    for schema in SCHEMAS:
-        for told in DOCUMENTS[schema]["schema"]:
-            table = TABLES[f"{schema}.{told['name']}"]
+    for name in SCHEMAS:
+        for told, table in zip(DOCUMENTS[name]["schema"], contracts.tables_of(name), strict=True):
             key = [field["name"] for field in told["properties"] if field.get("primaryKey")]
             rules = [rule["description"] for rule in told.get("quality", [])]
             if key:
@@ -184,7 +182,7 @@ def test_the_checker_accepts_the_contract_of_files(tmp_path: Path) -> None:
 
 
 @checked
-@pytest.mark.parametrize("schema", SCHEMAS)
+@pytest.mark.parametrize("schema", ["share", "status", "risk"])
 def test_a_published_file_keeps_it(schema: str, bank: Bank, tmp_path: Path) -> None:
     path = shutil.copy(ROOT / "docs" / "contract" / f"{schema}.odcs.yaml", tmp_path)
     told = checker("test", "--server", "warehouse", Path(path), database=bank.warehouse / "tally.duckdb")
