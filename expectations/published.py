@@ -56,6 +56,7 @@ def suites(policy: Policy) -> list[Suite]:
         "share.portfolio": published_share.portfolio(policy),
         "share.lender_comparison": published_share.lender_comparison(),
         "share.overlap": published_share.overlap(policy),
+        "share.standards": published_share.standards(),
         "share.screening": published_share.screening(),
         "share.screening_amounts": published_share.screening_amounts(),
         "share.screening_persons": published_share.screening_persons(),

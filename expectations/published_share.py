@@ -64,6 +64,17 @@ def overlap(policy: Policy) -> list[Check]:
     ]
 
 
+def standards() -> list[Check]:
+    """The standards side by side."""
+    return [
+        sql_check(
+            "SELECT 1 FROM (SELECT dpd_to, lead(dpd_from) OVER (ORDER BY dpd_from) AS next,"
+            " min(dpd_from) OVER () AS first FROM {batch}) WHERE first <> 0 OR dpd_to IS DISTINCT FROM next - 1",
+            why="Every number of days lies in one range.",
+        )
+    ]
+
+
 def screening() -> list[Check]:
     """Screenings of counterparties."""
     return [

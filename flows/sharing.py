@@ -9,6 +9,7 @@ from flows.run import Run
 from flows.stores.tables import Writer, read
 from transforms.sharing.industry import ACCOUNTS, shared
 from transforms.sharing.screening import columns, screen
+from transforms.sharing.side_by_side import side_by_side
 from transforms.tables import TABLES
 
 
@@ -19,6 +20,7 @@ def share(run: Run) -> None:
         accounts = read(connection, "status.account_status", columns=ACCOUNTS)
         customers = read(connection, "core.customers", columns=("source", "customer_id", "person_id"))
         tables = shared(told, accounts, customers, run.policy) | _screened(connection, run)
+        tables["share.standards"] = side_by_side(run.policy, run.as_of)
         writer = Writer(connection)
         for name, rows in tables.items():
             writer.clear(name)

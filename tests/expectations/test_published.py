@@ -360,6 +360,10 @@ BREAKS: dict[tuple[str, str], list[str]] = {
     ("share.overlap", "Nobody is late where they have no loan."): [
         "UPDATE share.overlap SET late_lenders = '9' WHERE currency = 'INR' AND lenders = '1' AND late_lenders = '0'",
     ],
+    ("share.standards", "Every number of days lies in one range."): [
+        "DELETE FROM share.standards WHERE dpd_from = 0",
+        "UPDATE share.standards SET dpd_to = dpd_to + 1 WHERE dpd_from = 30",
+    ],
     ("share.screening", "A grade is told of those who were looked at, and says when somebody was left out."): [
         "UPDATE share.screening SET grade = NULL",
         "UPDATE share.screening SET person_count = 0, default_person_count = 0",
