@@ -4,10 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 MARK := $(VENV)/.made
 PEERS := .venv-bench
+CHECKER := .venv-contract
+CONTRACTS := share sending status risk files
 export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
-.PHONY: setup run test lint types imports docs docs-check test-slow bench clean
+.PHONY: setup run test lint types imports docs docs-check contract test-slow bench clean
 
 setup: $(MARK)
 
@@ -19,7 +21,7 @@ $(MARK): constraints.txt pyproject.toml
 run: setup
 	$(BIN)/tally demo data
 
-test: lint types imports docs-check
+test: lint types imports docs-check $(CHECKER)/.made
 	$(BIN)/python -m pytest -n 2 -m 'not slow'
 
 lint: setup
@@ -35,12 +37,31 @@ imports: setup
 docs: setup
 	$(BIN)/tally dictionary > docs/data-dictionary.md
 	$(BIN)/tally share layout > docs/metro2-layout.md
+	$(BIN)/tally share equivalents > docs/equivalents.md
+	@for name in $(CONTRACTS); do $(BIN)/tally share contract $$name -o docs/contract/$$name.odcs.yaml || exit 1; done
 
 docs-check: setup
 	@$(BIN)/tally dictionary | diff -q - docs/data-dictionary.md > /dev/null || \
 		{ echo "docs/data-dictionary.md is out of date: run make docs"; exit 1; }
 	@$(BIN)/tally share layout | diff -q - docs/metro2-layout.md > /dev/null || \
 		{ echo "docs/metro2-layout.md is out of date: run make docs"; exit 1; }
+	@$(BIN)/tally share equivalents | diff -q - docs/equivalents.md > /dev/null || \
+		{ echo "docs/equivalents.md is out of date: run make docs"; exit 1; }
+	@for name in $(CONTRACTS); do \
+		$(BIN)/tally share contract $$name | diff -q - docs/contract/$$name.odcs.yaml > /dev/null || \
+		{ echo "docs/contract/$$name.odcs.yaml is out of date: run make docs"; exit 1; }; done
+
+# The contracts against the standard's schema, and against a published file. The checker wants an older DuckDB and Typer
+# than ours, hence an environment of its own.
+contract: setup $(CHECKER)/.made
+	@for name in $(CONTRACTS); do $(CHECKER)/bin/datacontract lint --all-errors docs/contract/$$name.odcs.yaml || exit 1; done
+	$(BIN)/python -m pytest tests/flows/test_contract.py
+
+$(CHECKER)/.made: constraints-contract.txt
+	$(PYTHON) -m venv $(CHECKER)
+	$(CHECKER)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints-contract.txt \
+		'datacontract-cli[duckdb]'
+	@touch $(CHECKER)/.made
 
 test-slow: setup
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 -m slow
@@ -54,4 +75,4 @@ $(PEERS)/.made: constraints.txt pyproject.toml
 	@touch $(PEERS)/.made
 
 clean:
-	rm -rf $(VENV) $(PEERS) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(CHECKER) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -18,6 +18,10 @@ REFUSED = "night_refused_rows"
 """Relation that the caller provides: ops.refused_rows of the night, with inside names."""
 LOST_LOANS = "lost_loans"
 """Relation that the caller provides: source, loan_id of loans published before and not now, with no fact to say why."""
+EACH_NIGHT = (ALLOCATION, FILES, REFUSED, LOST_LOANS)
+"""All of them: what only a running night has."""
+NO_KEY_TWICE = ": no key stands twice."
+"""How the sentence of every check of a table's grain ends."""
 
 _AS_OF = "(SELECT max(as_of) FROM status.account_status)"
 _NULLABLE_KEYS = frozenset({"plan_date", "person_id", "customer_id"})
@@ -52,6 +56,7 @@ def suites(policy: Policy) -> list[Suite]:
         "share.portfolio": published_share.portfolio(policy),
         "share.lender_comparison": published_share.lender_comparison(),
         "share.overlap": published_share.overlap(policy),
+        "share.standards": published_share.standards(),
         "share.screening": published_share.screening(),
         "share.screening_amounts": published_share.screening_amounts(),
         "share.screening_persons": published_share.screening_persons(),
@@ -93,7 +98,7 @@ def _grain(table: Table) -> list[Check]:
         ),
         sql_check(
             f"SELECT {key} FROM {{batch}} GROUP BY ALL HAVING count(*) > 1",
-            why=f"{table.en.split(':')[0].rstrip('.')}: no key stands twice.",
+            why=f"{table.en.split(':')[0].rstrip('.')}{NO_KEY_TWICE}",
             column=key,
         ),
     ]

@@ -64,20 +64,30 @@ def overlap(policy: Policy) -> list[Check]:
     ]
 
 
+def standards() -> list[Check]:
+    """The standards side by side."""
+    return [
+        sql_check(
+            "SELECT 1 FROM (SELECT dpd_to, lead(dpd_from) OVER (ORDER BY dpd_from) AS next,"
+            " min(dpd_from) OVER () AS first FROM {batch}) WHERE first <> 0 OR dpd_to IS DISTINCT FROM next - 1",
+            why="Every number of days lies in one range.",
+        )
+    ]
+
+
 def screening() -> list[Check]:
     """Screenings of counterparties."""
     return [
         holds(
             "(grade IS NULL) = (person_count = 0) AND coalesce(grade IN ('A', 'B', 'C', 'D', 'E'), true)"
-            " AND is_complete = (withheld_count = 0) AND len(grade_reasons_en) > 0"
+            " AND is_complete = (withheld_count = 0 AND kind IS NOT NULL) AND len(grade_reasons_en) > 0"
             " AND len(grade_reasons_en) = len(grade_reasons_zh) AND default_person_count <= person_count",
             why="A grade is told of those who were looked at, and says when somebody was left out.",
         ),
         sql_check(
-            "SELECT 1 FROM core.screenings s SEMI JOIN core.companies c USING (source, company_id)"
-            " ANTI JOIN {batch} a USING (source, screening_id)"
+            "SELECT 1 FROM core.screenings s ANTI JOIN {batch} a USING (source, screening_id)"
             " WHERE s.asked_date <= (SELECT max(as_of) FROM status.account_status)",
-            why="Whoever asked by the day about a known counterparty is answered.",
+            why="Whoever asked by the day is answered, if only that the counterparty is not known.",
         ),
     ]
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from flows.errors import WrongUse
 from flows.screening_page import Page, html, page
+from flows.spreadsheet import no_formula
 from flows.stores.warehouse import Warehouse
 
 Row = dict[str, Any]
@@ -118,4 +119,7 @@ def _write(target: Any, rows: Sequence[Row]) -> None:  # noqa: ANN401
 def _cell(value: object) -> object:
     if isinstance(value, bool):
         return str(value).lower()
-    return "; ".join(value) if isinstance(value, list) else "" if value is None else value
+    if value is None:
+        return ""
+    text = "; ".join(value) if isinstance(value, list) else value
+    return no_formula(text) if isinstance(text, str) else text

@@ -68,6 +68,7 @@ _AMOUNTS = (
     ("HHI persons", "人员集中度", "person_hhi"),
     ("HHI lenders", "机构集中度", "lender_hhi"),
 )
+_KINDS = {"company": ("Company", "企业"), "project": ("Project", "项目"), None: ("Unknown", "未知")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +115,8 @@ def page(screening: Row, amounts: Sequence[Row], persons: Sequence[Row], months:
     weighted = ("Class by share", "按股加权分类", "share_weighted_five_tier")
     return Page(
         company=screening["company_id"],
-        kind_en="Project" if screening["kind"] == "project" else "Company",
-        kind_zh="项目" if screening["kind"] == "project" else "企业",
+        kind_en=_KINDS[screening["kind"]][0],
+        kind_zh=_KINDS[screening["kind"]][1],
         as_of=screening["as_of"],
         recipient=screening["recipient"],
         purpose=screening["purpose"],

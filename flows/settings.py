@@ -17,6 +17,7 @@ from flows.stores.keyring import KeyName, Keyring
 from transforms.mapping import Mapping, MappingError, canonical, parse_mapping
 from transforms.persons import PersonHash
 from transforms.policy import Policy, PolicyError, mistakes, parse_policy
+from transforms.sharing.institution import Institution, InstitutionError, parse_institution
 
 DEFAULT_POLICY = "cn-2023"
 _SECRETS = ("person_key", "person_key_before", "vault_key", "vault_key_before")
@@ -153,6 +154,31 @@ def load_policy(given: Path | None) -> Policy:
         return parse_policy(_toml(path))
     except PolicyError as error:
         raise WrongUse(f"The policy {path} has mistakes:\n{error}") from None
+
+
+def shipped_institutions() -> dict[str, Path]:
+    """The institutions whose codes come with the program, by name."""
+    return {path.stem: path for path in sorted(shipped("institutions").glob("*.toml"))}
+
+
+def load_institution(given: Path) -> Institution:
+    """An institution's codes from their file, or by the name of a shipped one.
+
+    Raises:
+        WrongUse: there is none, or it has mistakes; names each.
+    """
+    known = shipped_institutions()
+    path = given
+    if not path.is_file():
+        if str(path) not in known:
+            raise WrongUse(
+                f"There is no institution {path}: give the path of a TOML file, or one of {', '.join(known)}."
+            )
+        path = known[str(path)]
+    try:
+        return parse_institution(_toml(path), path.stem)
+    except InstitutionError as error:
+        raise WrongUse(f"The institution {path} has mistakes:\n{error}") from None
 
 
 def _toml(path: Path) -> dict[str, Any]:

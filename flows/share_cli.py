@@ -9,7 +9,13 @@ from typing import Annotated
 
 import typer
 
+from flows.contract_cli import contract, equivalents
+from flows.translate_cli import translate
+
 share = typer.Typer(no_args_is_help=True, help="What may be told to others, what holds the rest back, and screenings.")
+share.command("translate")(translate)
+share.command("contract")(contract)
+share.command("equivalents")(equivalents)
 
 Folder = Annotated[Path | None, typer.Option("--warehouse", "-w", help="Folder of the published warehouse.")]
 
@@ -51,7 +57,10 @@ def share_check(
     if output_format is Form.CSV:
         import polars as pl
 
-        typer.echo(told.with_columns(pl.col("reasons").list.join(" ").replace("", None)).write_csv(), nl=False)
+        from flows.spreadsheet import no_formulas
+
+        rows = no_formulas(told.with_columns(pl.col("reasons").list.join(" ").replace("", None)))
+        typer.echo(rows.write_csv(), nl=False)
     else:
         show_judged(told, recipient, purpose)
 

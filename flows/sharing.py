@@ -8,7 +8,8 @@ import polars as pl
 from flows.run import Run
 from flows.stores.tables import Writer, read
 from transforms.sharing.industry import ACCOUNTS, shared
-from transforms.sharing.screening import COLUMNS, screen
+from transforms.sharing.screening import columns, screen
+from transforms.sharing.side_by_side import side_by_side
 from transforms.tables import TABLES
 
 
@@ -19,6 +20,7 @@ def share(run: Run) -> None:
         accounts = read(connection, "status.account_status", columns=ACCOUNTS)
         customers = read(connection, "core.customers", columns=("source", "customer_id", "person_id"))
         tables = shared(told, accounts, customers, run.policy) | _screened(connection, run)
+        tables["share.standards"] = side_by_side(run.policy, run.as_of)
         writer = Writer(connection)
         for name, rows in tables.items():
             writer.clear(name)
@@ -30,5 +32,5 @@ def _screened(connection: duckdb.DuckDBPyConnection, run: Run) -> dict[str, pl.D
     names = [name for name in TABLES if name.startswith("share.screening")]
     if read(connection, "core.screenings").is_empty():
         return {name: pl.DataFrame(schema=TABLES[name].schema) for name in names}
-    tables = {name: read(connection, name, columns=columns) for name, columns in COLUMNS.items()}
+    tables = {name: read(connection, name, columns=wanted) for name, wanted in columns(run.policy).items()}
     return screen(tables, run.policy, run.as_of)

@@ -181,9 +181,9 @@ def _cell(column: FeedColumn, mapping: FeedMapping, default: Reading, context: D
                 cell = cell + pl.duration(days=pl.sql_expr(value.plus_days).cast(pl.Int64, strict=False))
         case Kind.AMOUNT:
             unit = "major" if value.constant is not None and value.amount_unit is None else reading.amount_unit
-            cell = _cents(text, reading, unit)
+            cell = cents(text, reading, unit)
         case Kind.INTEGER:
-            cell = pl.when(text.str.contains(r"^[+-]?\d{1,9}$")).then(text).cast(pl.Int32, strict=False)
+            cell = integer(text)
         case Kind.RATE:
             cell = pl.when(text.str.contains(r"^\d{1,3}(\.\d{1,9})?$")).then(text).cast(pl.Float64, strict=False)
         case Kind.FLAG:
@@ -242,7 +242,12 @@ def _date_by_layout(text: pl.Expr, reading: Reading, time_zone: str) -> pl.Expr:
     return text.str.to_date(layout, strict=False)
 
 
-def _cents(text: pl.Expr, reading: Reading, unit: str) -> pl.Expr:
+def integer(text: pl.Expr) -> pl.Expr:
+    """A whole number of at most nine digits; null for anything else."""
+    return pl.when(text.str.contains(r"^[+-]?\d{1,9}$")).then(text).cast(pl.Int32, strict=False)
+
+
+def cents(text: pl.Expr, reading: Reading, unit: str) -> pl.Expr:
     """Whole cents, never through a float: "10.055" is no amount of money."""
     plain = text
     if reading.thousands_mark:

@@ -15,6 +15,7 @@ from transforms.risk_fields import RISK_FIELDS
 from transforms.screening_fields import SCREENING_FIELDS
 from transforms.sending_fields import SENDING_FIELDS
 from transforms.share_fields import SHARE_FIELDS
+from transforms.standard_fields import STANDARD_FIELDS
 from transforms.status_fields import STATUS_FIELDS
 
 __all__ = ["FIELDS", "UTC_MICROSECONDS", "Field", "Kind", "cents", "schema_of"]
@@ -275,6 +276,7 @@ _ALL_FIELDS: list[Field] = [
     *RISK_FIELDS,
     *SHARE_FIELDS,
     *SENDING_FIELDS,
+    *STANDARD_FIELDS,
     *SCREENING_FIELDS,
     *PERSON_FIELDS,
 ]

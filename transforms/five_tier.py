@@ -13,7 +13,8 @@ from transforms.spells import FOREVER, aged, containing, union
 
 NON_PERFORMING = 3
 """From this class on a loan is non-performing (不良)."""
-_WATCHED = 2
+WATCHED = 2
+"""A restructured loan that is observed is at least special-mention (关注)."""
 
 
 def floors(story: Course, episodes: pl.DataFrame, policy: Policy) -> pl.DataFrame:
@@ -23,7 +24,7 @@ def floors(story: Course, episodes: pl.DataFrame, policy: Policy) -> pl.DataFram
     """
     observed = observation(story, policy)
     holding = _holding(story, episodes, policy) if policy.five_tier.follows_status else observed.clear()
-    floor = pl.when("is_held").then(NON_PERFORMING).when("is_observed").then(_WATCHED).otherwise(1)
+    floor = pl.when("is_held").then(NON_PERFORMING).when("is_observed").then(WATCHED).otherwise(1)
     return (
         holding.select("unit_no", is_held=pl.lit(value=True), held_until="ends_on")
         .join(

@@ -10,7 +10,7 @@ from transforms.charge_offs import is_charged_off
 from transforms.five_tier import NON_PERFORMING
 from transforms.policy import FiveTierPolicy, Policy
 from transforms.standing import bucket, bucket_no
-from transforms.tables import ALL, TABLES
+from transforms.tables import ALL, TABLES, own_schema
 
 _ACCOUNT = ["source", "account_id"]
 _SEVERE = ("charged_off", "in_default", "probation", "forborne")
@@ -55,13 +55,29 @@ def finish(loans: pl.LazyFrame, accounts: pl.LazyFrame, customers: pl.LazyFrame,
     accounts = _with_obligor(accounts.join(tolerance, on="product_code", how="left"), customers)
     known = accounts.select(*_ACCOUNT, "closed_date", "tolerance_cents", "obligor")
     rows = loans.join(known, on=_ACCOUNT, how="left")
-    rows = _classes(rows.with_columns(is_obligor_default=_by_obligor(policy)), policy)
+    rows = classes(rows.with_columns(is_obligor_default=_by_obligor(policy)), policy)
     finished = _accounts(accounts, rows)
     return Standings(
         loans=rows.select(TABLES["status.loan_status"].schema.keys()),
         accounts=finished.select(TABLES["status.account_status"].schema.keys()),
         customers=_customers(finished, policy),
     )
+
+
+def by_account_alone(loans: pl.LazyFrame, accounts: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
+    """status.account_status as it would be if a default reached no further than its account.
+
+    Args:
+        loans: status.loan_status.
+        accounts: status.account_status.
+        policy: the rules.
+    """
+    own = (
+        rows.select(own_schema(name).keys())
+        for rows, name in ((loans, "status.loan_status"), (accounts, "status.account_status"))
+    )
+    nobody = pl.LazyFrame(schema=TABLES["core.customers"].schema)
+    return finish(*own, nobody, policy.model_copy(update={"contagion": "account"})).accounts
 
 
 def _with_obligor(accounts: pl.LazyFrame, customers: pl.LazyFrame) -> pl.LazyFrame:
@@ -87,8 +103,12 @@ def class_by_days(rules: FiveTierPolicy) -> pl.Expr:
     return 1 + pl.sum_horizontal((pl.col("dpd") > edge).cast(pl.Int32) for edge in rules.upper_days)
 
 
-def _classes(loans: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
-    """With five_tier, ifrs9_stage and credit_status."""
+def classes(loans: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
+    """Loans with five_tier, ifrs9_stage and credit_status.
+
+    From dpd, default_since, is_obligor_default, five_tier_floor, is_observed, charged_off_on, past_due_cents,
+    remaining_cents, tolerance_cents, is_settled, is_forborne, is_past_due, is_in_credit, closed_date and as_of.
+    """
     rules = policy.five_tier
     in_default = pl.col("default_since").is_not_null() | pl.col("is_obligor_default")
     by_days = class_by_days(rules)

@@ -45,7 +45,28 @@ def monthly(
             is_charged_off=is_charged_off(),
         )
     )
-    plain = (
+    return rows.with_columns(
+        plain_code=pl.coalesce("special", plain_code()),
+        pboc_code=month_code(),
+    ).drop("special", "is_lossy", "is_due", "was_late", "unknown_from", "is_unknown", "charged_off_on")
+
+
+def month_code() -> pl.Expr:
+    """Code of a month: special (D, Z) before closing (C, G) before plain.
+
+    From special, is_closing, charged_off_on, is_lossy, and what `plain_code` reads.
+    """
+    is_loss = pl.col("charged_off_on").is_not_null() | pl.col("is_lossy")
+    closing = pl.when(is_loss).then(pl.lit("G")).otherwise(pl.lit("C"))
+    return pl.coalesce("special", pl.when("is_closing").then(closing), plain_code())
+
+
+def plain_code() -> pl.Expr:
+    """Code of a month that is neither special nor the closing one.
+
+    From is_charged_off, bucket_no, is_unknown, was_late, past_due_cents and is_due.
+    """
+    return (
         pl.when("is_charged_off")
         .then(pl.lit("B"))
         .when(pl.col("bucket_no") > 0)
@@ -58,13 +79,6 @@ def monthly(
         .then(pl.lit("N"))
         .otherwise(pl.lit("*"))
     )
-    closing = (
-        pl.when(pl.col("charged_off_on").is_not_null() | pl.col("is_lossy")).then(pl.lit("G")).otherwise(pl.lit("C"))
-    )
-    return rows.with_columns(
-        plain_code=pl.coalesce("special", plain),
-        pboc_code=pl.coalesce("special", pl.when("is_closing").then(closing), plain),
-    ).drop("special", "is_lossy", "is_due", "was_late", "unknown_from", "is_unknown", "charged_off_on")
 
 
 def _special(story: Course) -> pl.DataFrame:

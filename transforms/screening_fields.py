@@ -48,7 +48,11 @@ SCREENING_FIELDS: list[Field] = [
     *fields_of(
         Kind.AMOUNT,
         ("defaulted_principal_amount", "Outstanding principal of accounts in default", "违约账户本金余额"),
-        ("guarantee_amount", "Guarantees for the counterparty in force", "有效担保金额"),
+        (
+            "guarantee_amount",
+            "Guarantees of persons and companies for the counterparty in force",
+            "有效担保金额（个人与企业）",
+        ),
         (
             "guarantee_default_amount",
             "Those whose guarantor or guaranteed loan is in default",
@@ -67,5 +71,12 @@ SCREENING_FIELDS: list[Field] = [
         ),
         ("lender_hhi", "Sum of the squared shares of lenders in outstanding principal", "本金余额按机构的赫芬达尔指数"),
     ),
-    *fields_of(Kind.FLAG, ("is_complete", "Nobody was left out for want of consent", "是否无人因未授权而被排除")),
+    *fields_of(
+        Kind.FLAG,
+        (
+            "is_complete",
+            "Nobody was left out for want of consent, and the counterparty is known",
+            "无人因未授权而被排除，且该企业或项目已知",
+        ),
+    ),
 ]

@@ -11,6 +11,7 @@ from transforms.months import month_number
 
 SHORT, LONG = 24, 60
 """Months in a string."""
+PBOC_BEFORE = "/"
 METRO2_BEFORE, METRO2_SETTLED, METRO2_CHARGED_OFF = "B", "E", "L"
 
 
@@ -40,7 +41,7 @@ def pboc(rows: pl.DataFrame, whose: pl.DataFrame, last_end: date, by: str) -> pl
     whose = _ending(whose, last_end).with_columns(
         last_no=pl.coalesce(month_number(pl.col("closing_month")), pl.col("last_no"))
     )
-    strings = {f"pboc_{n}m": _written(rows, whose, by, n, before="/", missing="*") for n in (SHORT, LONG)}
+    strings = {f"pboc_{n}m": _written(rows, whose, by, n, before=PBOC_BEFORE, missing="*") for n in (SHORT, LONG)}
     return whose.select(by, **strings)
 
 

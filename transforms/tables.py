@@ -12,6 +12,7 @@ from transforms.risk_tables import RISK_TABLES
 from transforms.screening_tables import SCREENING_TABLES
 from transforms.sending_tables import SENDING_TABLES
 from transforms.share_tables import SHARE_TABLES
+from transforms.standard_tables import STANDARD_TABLES
 from transforms.table import Table
 
 __all__ = ["ALL", "BUCKETS", "FINISHED", "TABLES", "Table", "own_schema"]
@@ -385,6 +386,7 @@ _ALL_TABLES: list[Table] = [
     ),
     *RISK_TABLES,
     *SHARE_TABLES,
+    *STANDARD_TABLES,
     *SENDING_TABLES,
     *SCREENING_TABLES,
     Table(

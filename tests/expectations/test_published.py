@@ -360,14 +360,19 @@ BREAKS: dict[tuple[str, str], list[str]] = {
     ("share.overlap", "Nobody is late where they have no loan."): [
         "UPDATE share.overlap SET late_lenders = '9' WHERE currency = 'INR' AND lenders = '1' AND late_lenders = '0'",
     ],
+    ("share.standards", "Every number of days lies in one range."): [
+        "DELETE FROM share.standards WHERE dpd_from = 0",
+        "UPDATE share.standards SET dpd_to = dpd_to + 1 WHERE dpd_from = 30",
+    ],
     ("share.screening", "A grade is told of those who were looked at, and says when somebody was left out."): [
         "UPDATE share.screening SET grade = NULL",
         "UPDATE share.screening SET person_count = 0, default_person_count = 0",
         "UPDATE share.screening SET withheld_count = 1",
         "UPDATE share.screening SET grade_reasons_en = []",
+        "UPDATE share.screening SET kind = NULL",
         "UPDATE share.screening SET default_person_count = person_count + 1",
     ],
-    ("share.screening", "Whoever asked by the day about a known counterparty is answered."): [
+    ("share.screening", "Whoever asked by the day is answered, if only that the counterparty is not known."): [
         "UPDATE share.screening SET screening_id = 'other'",
     ],
     ("share.screening_amounts", "No part is larger than its whole."): [

@@ -28,7 +28,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
         "screenings_20260210.csv",
         "screening_id,company_id,recipient,purpose,asked_date\n"
         "S/1,<b>F1</b>,leasing,loan,2026-02-09\nS/2,F2,leasing,loan,2026-02-09\nS/3,F2,other,loan,2026-02-09\n"
-        "S/4,F2,leasing,loan,2026-02-11\n",
+        "S/4,F2,leasing,loan,2026-02-11\n=S5,=1+1,leasing,loan,2026-02-09\n",
     )
     bank.night("2026-02-10")
     return bank
@@ -36,7 +36,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
 
 def test_a_night_fills_the_tables(bank: Bank) -> None:
     ask = "SELECT screening_id, person_count, withheld_count, is_complete FROM share.screening ORDER BY ALL"
-    assert bank.ask(ask) == [("S/1", 1, 0, True), ("S/2", 1, 0, True), ("S/3", 0, 1, False)]
+    assert bank.ask(ask) == [("=S5", 0, 0, False), ("S/1", 1, 0, True), ("S/2", 1, 0, True), ("S/3", 0, 1, False)]
     persons = "SELECT screening_id, person_no, chain_depth, share_rate FROM share.screening_persons ORDER BY ALL"
     assert bank.ask(persons) == [("S/1", 1, 1, 0.6), ("S/2", 1, 2, 0.3)]
 
@@ -49,9 +49,13 @@ def test_table_and_csv(bank: Bank, tmp_path: Path) -> None:
     written = tally("share", "screen", "--recipient", "leasing", "-f", "csv", "-o", tmp_path, "-w", bank.warehouse)
     assert written.code == 0
     rows = list(csv.DictReader((tmp_path / "screening.csv").read_text().splitlines()))
-    assert [row["screening_id"] for row in rows] == ["S/1", "S/2"]
+    assert [(row["screening_id"], row["company_id"]) for row in rows] == [
+        ("'=S5", "'=1+1"),
+        ("S/1", "<b>F1</b>"),
+        ("S/2", "F2"),
+    ], "no spreadsheet runs what a lender wrote"
     assert len(list(csv.DictReader((tmp_path / "screening_trend.csv").read_text().splitlines()))) == 24
-    assert tally("share", "screen", "-f", "csv", "-w", bank.warehouse).out.count("\n") == 4
+    assert tally("share", "screen", "-f", "csv", "-w", bank.warehouse).out.count("\n") == 5
 
 
 @pytest.mark.parametrize("kind", ["html", "pdf"])
@@ -59,7 +63,7 @@ def test_a_page_for_each_counterparty(bank: Bank, tmp_path: Path, kind: str) -> 
     for folder in ("one", "two"):
         said = tally("share", "screen", "-f", kind, "-o", tmp_path / folder, "-w", bank.warehouse)
         assert said.code == 0, said.err
-    names = [f"bank_S%2F{number}.{kind}" for number in (1, 2, 3)]
+    names = [f"bank_%3DS5.{kind}", *(f"bank_S%2F{number}.{kind}" for number in (1, 2, 3))]
     assert sorted(path.name for path in (tmp_path / "one").iterdir()) == names
     for name in names:
         data = (tmp_path / "one" / name).read_bytes()
@@ -70,7 +74,8 @@ def test_a_page_for_each_counterparty(bank: Bank, tmp_path: Path, kind: str) -> 
         else:
             assert b"<b>F1" not in data
             assert "评级理由" in data.decode()
-            assert data.count(b"<rect") == (0 if name == names[2] else 12)
+            assert data.count(b"<rect") == (0 if name in (names[0], names[3]) else 12)
+            assert ("Unknown 未知" in data.decode()) is (name == names[0])
 
 
 def test_mistakes_are_sentences(bank: Bank) -> None:

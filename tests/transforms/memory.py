@@ -16,7 +16,8 @@ from transforms.feeds import FEEDS, Feed
 from transforms.obligors import finish
 from transforms.policy import Policy
 from transforms.sharing.industry import shared
-from transforms.sharing.screening import COLUMNS, screen
+from transforms.sharing.screening import columns, screen
+from transforms.sharing.side_by_side import side_by_side
 from transforms.tables import TABLES
 
 ORDER: dict[str, pl.DataType] = {"delivery_no": pl.Int32(), "line_number": pl.Int64(), "run_no": pl.Int32()}
@@ -202,7 +203,8 @@ class Memory:
         self.tables |= risk([said], self.policy, as_of)
         accounts, customers = self.tables["status.account_status"], self.tables["core.customers"]
         self.tables |= shared(self.tables["risk.portfolio"], accounts, customers, self.policy)
-        self.tables |= screen({name: self.tables[name] for name in COLUMNS}, self.policy, as_of)
+        self.tables["share.standards"] = side_by_side(self.policy, as_of)
+        self.tables |= screen({name: self.tables[name] for name in columns(self.policy)}, self.policy, as_of)
 
 
 def _of(rows: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:

@@ -158,14 +158,18 @@ def _frequency() -> pl.Expr:
 
 def _history(month_end: date) -> pl.Expr:
     """The profile, with the code of a stage of collection in the months since it was reached and until paid."""
-    stage = pl.col("stage").replace_strict({kind: code for kind, (_, _, code) in STAGES.items()}, default=None)
     since = month_end.year * 12 + month_end.month - month_number(pl.col("stage_on"))
-    letters = []
-    for place in range(24):
-        code = pl.col("metro2_24m").str.slice(place, 1)
-        is_staged = (pl.lit(place) < since) & ~code.is_in(["E", "L", "B"]) & (stage != "")
-        letters.append(pl.when(is_staged.fill_null(value=False)).then(stage).otherwise(code))
-    return pl.concat_str(letters)
+    history = pl.col("metro2_24m")
+    return pl.concat_str(staged_code(history.str.slice(place, 1), pl.lit(place) < since) for place in range(24))
+
+
+def staged_code(code: pl.Expr, is_reached: pl.Expr) -> pl.Expr:
+    """The history code of a month: that of the stage of collection where it is reached and the account is open."""
+    stage = pl.col("stage").replace_strict(
+        {kind: letter for kind, (_, _, letter) in STAGES.items()}, default=None, return_dtype=pl.String
+    )
+    is_staged = is_reached & ~code.is_in(["E", "L", "B"]) & (stage != "")
+    return pl.when(is_staged.fill_null(value=False)).then(stage).otherwise(code)
 
 
 def _comment(month_end: date) -> pl.Expr:

@@ -26,11 +26,20 @@ def grade(figures: dict[str, Any], rules: ScreeningPolicy) -> tuple[str | None, 
     """The grade and every finding worse than A, worst first; None where nobody could be looked at.
 
     Args:
-        figures: person_count, dpd, five_tier, key_default_count, defaulted_rate (largest share of outstanding
-            principal in default of any currency), guarantee_default_rate, contagion_company_count, trend_steps (buckets
-            by which the worst month-end got worse), person_hhi (largest of any currency).
+        figures: kind (None: nobody knows the counterparty), person_count, dpd, five_tier, key_default_count,
+            defaulted_rate (largest share of outstanding principal in default of any currency), guarantee_default_rate,
+            contagion_company_count, trend_steps (buckets by which the worst month-end got worse), person_hhi (largest
+            of any currency).
         rules: the policy's thresholds.
     """
+    if figures["kind"] is None:
+        return None, [
+            Finding(
+                "",
+                "No company or project of this number is known; nothing could be looked at.",
+                "未收到该编号的企业或项目，无法查看。",
+            )
+        ]
     if not figures["person_count"]:
         return None, [Finding("", "No related person could be looked at.", "没有可查看的关联人。")]
     found = sorted(_findings(figures, rules), key=lambda finding: finding.grade, reverse=True)

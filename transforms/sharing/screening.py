@@ -11,14 +11,15 @@ from typing import Any
 
 import polars as pl
 
-from transforms.obligors import PERSON_ORDER
+from transforms.obligors import PERSON_ORDER, by_account_alone
 from transforms.policy import Policy
+from transforms.sharing.consent import SCREENING, consenting
 from transforms.sharing.grading import KEY_KINDS, grade
+from transforms.sharing.guarantees import guarantees
 from transforms.sharing.related import behind, in_force, persons_of
 from transforms.sharing.screening_trend import trend, trend_steps
 from transforms.tables import TABLES
 
-SCREENING = ["source", "screening_id"]
 _CUSTOMER = ["source", "customer_id"]
 _PERSON = [*SCREENING, "person"]
 _WORST = ("dpd", "bucket", "five_tier", "ifrs9_stage")
@@ -38,6 +39,12 @@ COLUMNS: dict[str, tuple[str, ...] | None] = {
     "status.loan_history": ("source", "loan_id", "account_id", "currency", "month_end", "bucket", "past_due_amount"),
 }
 """The tables that are looked at and, by their names outside, the columns wanted; None: all."""
+_STATUS = ("status.loan_status", "status.account_status")
+
+
+def columns(policy: Policy) -> dict[str, tuple[str, ...] | None]:
+    """COLUMNS, of the status tables all where a default reaches over the person's accounts: it is taken back here."""
+    return {**COLUMNS, **(dict.fromkeys(_STATUS) if policy.contagion == "person" else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ class _Known:
     """What may be looked at on behalf of the screenings open on the day."""
 
     asked: pl.DataFrame
-    """core.screenings with `kind` of the company."""
+    """core.screenings with `kind` of the company; null: nobody knows the company, and nobody is looked at."""
     named: pl.DataFrame
     """One row per screening and person relation: relation_id, customer_id, person, kind, depth, share_rate."""
     told: pl.DataFrame
@@ -58,13 +65,17 @@ def screen(tables: dict[str, pl.DataFrame], policy: Policy, as_of: date) -> dict
     """Every screening table of a day, as it is published.
 
     A person is looked at when the customer that the relation names agreed; at other lenders only where that lender's
-    customer agreed as well, and those who did not are not even counted there: it would tell that they exist.
+    customer agreed as well, and those who did not are not even counted there: it would tell that they exist. Where the
+    policy lets a default reach over a person's accounts, each account is told here as it stands without the others.
 
     Args:
-        tables: COLUMNS, inside names, as of the day.
+        tables: `columns`, inside names, as of the day.
         policy: thresholds in `sharing.screening`.
         as_of: day on which consents and relations must be in force; screenings asked later are left out.
     """
+    if policy.contagion == "person":
+        loans, accounts = (tables[name].lazy() for name in _STATUS)
+        tables = {**tables, "status.account_status": by_account_alone(loans, accounts, policy).collect()}
     relations = in_force(tables["core.relations"], as_of)
     known = _known(tables, relations, policy, as_of)
     persons = _persons(known, _stands_behind(tables, relations, policy))
@@ -90,34 +101,15 @@ def screen(tables: dict[str, pl.DataFrame], policy: Policy, as_of: date) -> dict
     }
 
 
-def consenting(screenings: pl.DataFrame, consents: pl.DataFrame, day: date) -> pl.DataFrame:
-    """Source (of the screening), screening_id, lender (the customer's source), customer_id: who agreed, on the day.
-
-    A consent holds from granted_date until the day before withdrawn_date, for its own recipient and purpose.
-    """
-    goes_on = (pl.col("withdrawn_date") > day).fill_null(value=True)
-    return (
-        screenings.select(*SCREENING, "recipient", "purpose")
-        .join(
-            consents.filter((pl.col("granted_date") <= day) & goes_on).select(
-                "customer_id", "recipient", "purpose", lender="source"
-            ),
-            on=["recipient", "purpose"],
-        )
-        .select(*SCREENING, "lender", "customer_id")
-        .unique()
-    )
-
-
 def _known(tables: dict[str, pl.DataFrame], relations: pl.DataFrame, policy: Policy, as_of: date) -> _Known:
     """What may be looked at."""
     company = ["source", "company_id"]
     asked = (
         tables["core.screenings"]
         .filter(pl.col("asked_date") <= as_of)
-        .join(tables["core.companies"].select(*company, "kind"), on=company)
+        .join(tables["core.companies"].select(*company, "kind"), on=company, how="left")
     )
-    reached = behind(asked.select(company).unique(), relations, policy.sharing.screening.depth)
+    reached = behind(asked.drop_nulls("kind").select(company).unique(), relations, policy.sharing.screening.depth)
     people = persons_of(tables["core.customers"])
     alone = pl.concat_str("source", "customer_id", separator="\x1f")
     named = (
@@ -203,13 +195,9 @@ def _status_of(place: pl.Expr) -> pl.Expr:
 
 
 def _guarantees(tables: dict[str, pl.DataFrame], relations: pl.DataFrame, known: _Known, as_of: date) -> pl.DataFrame:
-    """source, screening_id, currency, guarantee_cents, guarantee_default_cents: direct guarantees of those who agreed.
-
-    A guarantee stands against a default when its guarantor is in default, or the guaranteed loan is and its borrower
-    agreed as well.
-    """
+    """Guarantees by screening and currency; a loan in default counts when its borrower agreed."""
     agreed = consenting(known.asked, tables["core.consents"], as_of).filter(pl.col("lender") == pl.col("source"))
-    defaulted = known.accounts.filter("is_default").select(_PERSON).unique().with_columns(by_guarantor=True)
+    defaulted = known.accounts.filter("is_default").select(_PERSON).unique()
     owners = tables["status.account_status"].select("source", "account_id", borrower="customer_id")
     bad_loans = (
         tables["status.loan_status"]
@@ -217,25 +205,9 @@ def _guarantees(tables: dict[str, pl.DataFrame], relations: pl.DataFrame, known:
         .select("source", "loan_id", "account_id")
         .join(owners, on=["source", "account_id"])
         .join(agreed.select(*SCREENING, borrower="customer_id"), on=["source", "borrower"])
-        .select(*SCREENING, "loan_id", by_loan=True)
+        .select(*SCREENING, "loan_id")
     )
-    is_against = pl.col("by_guarantor").fill_null(value=False) | pl.col("by_loan").fill_null(value=False)
-    return (
-        known.told.filter((pl.col("kind") == "guarantor") & (pl.col("depth") == 1))
-        .select(*_PERSON, "relation_id")
-        .join(
-            relations.select("source", "relation_id", "amount_cents", "currency", "loan_id"),
-            on=["source", "relation_id"],
-        )
-        .drop_nulls("amount_cents")
-        .join(defaulted, on=_PERSON, how="left")
-        .join(bad_loans.unique(), on=[*SCREENING, "loan_id"], how="left")
-        .group_by(*SCREENING, "currency")
-        .agg(
-            guarantee_cents=pl.col("amount_cents").sum(),
-            guarantee_default_cents=pl.col("amount_cents").filter(is_against).sum(),
-        )
-    )
+    return guarantees(known.asked, known.told, relations, defaulted, bad_loans)
 
 
 def _hhi(accounts: pl.DataFrame, name: str, by: str) -> pl.DataFrame:
@@ -311,7 +283,8 @@ def _graded(
         contagion_company_count=(pl.col("touched").fill_null(0).cast(pl.Int64) - 1).clip(0),
         credit_status=_status_of(pl.col("place")),
     ).with_columns(withheld_count=pl.col("named_count") - pl.col("told_count"))
-    return rows.with_columns(is_complete=pl.col("withheld_count") == 0).hstack(_grades(rows, policy))
+    is_complete = (pl.col("withheld_count") == 0) & pl.col("kind").is_not_null()
+    return rows.with_columns(is_complete=is_complete).hstack(_grades(rows, policy))
 
 
 def _grades(rows: pl.DataFrame, policy: Policy) -> pl.DataFrame:
