@@ -7,10 +7,9 @@ from datetime import date
 
 import polars as pl
 
-from transforms import charge_offs, course, defaults, delinquency, five_tier, performance, standing, strings
+from transforms import charge_offs, course, defaults, delinquency, five_tier, history, performance, standing, strings
 from transforms.course import Course
 from transforms.feeds import CASH_KINDS
-from transforms.history import history
 from transforms.ledger import Ledger
 from transforms.months import last_month_end
 from transforms.policy import Policy
@@ -61,9 +60,9 @@ def keep(settlement: Settlement, items: pl.DataFrame, events: pl.DataFrame, poli
     floors = five_tier.floors(story, episodes, policy)
     charged_off = charge_offs.charge_offs(story, settlement)
     first = delinquency.first_instalment(entries, items, story)
-    months = performance.monthly(
-        history(settlement, today, deferred, policy, last_day), entries, items, story, charged_off
-    )
+    cells = history.grid(settlement, today, last_day)
+    ends = history.history(settlement, cells, deferred, policy)
+    months = performance.monthly(ends, cells, entries, items, story, charged_off)
     who = story.loans.select("unit_no", "source", "account_id", "loan_id")
     found = (
         episodes.filter(~pl.col("is_over")).drop("is_over", "default_cause"),

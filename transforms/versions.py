@@ -53,6 +53,17 @@ def mark_duplicates(new: pl.LazyFrame, held: pl.LazyFrame, feed: Feed) -> pl.Laz
     return new.join(repeats, on="row_no", how="left").with_columns(pl.col("is_duplicate").fill_null(value=False))
 
 
+def stands_alone(rows: pl.DataFrame, feed: Feed) -> pl.Series:
+    """Per row: whether no other row has its key.
+
+    Keys are told apart by their hash, which is cheap; of two that share one by chance both count as not alone.
+    """
+    hashes = rows.select(pl.struct("source", *feed.key).hash()).to_series()
+    ordered = hashes.sort()
+    repeated = ordered.filter(ordered == ordered.shift(1)).unique()
+    return ~hashes.is_in(repeated.implode())
+
+
 def latest(rows: pl.LazyFrame, feed: Feed) -> pl.LazyFrame:
     """One row per key: the latest in order, unless that is a deletion; all columns kept."""
     key = ["source", *feed.key]
