@@ -15,7 +15,7 @@ from transforms import carry, ledger, loan_book, references, settle, standing, s
 from transforms.charge_offs import recovered_in_pot
 from transforms.feeds import FEEDS
 from transforms.loan_book import LoanBook
-from transforms.months import last_month_end
+from transforms.months import last_month_end, month_number
 from transforms.performance import account_months
 from transforms.policy import Policy
 from transforms.tables import TABLES, own_schema
@@ -157,7 +157,7 @@ def _account_status(
     started = loans.story.loans
     counted = started.group_by("account_no").agg(loan_count=pl.len().cast(pl.Int64), start=pl.col("start").min())
     starts = accounts.select("account_no").join(counted, on="account_no", how="left")
-    by_month = loans.months.join(started.select("unit_no", "account_no"), on="unit_no")
+    by_month = loans.months.with_columns(entries.of_units(loans.months, "account_no"))
     recovered = (
         loans.charged_off.join(started.select("unit_no", "account_no"), on="unit_no")
         .group_by("account_no")
@@ -203,4 +203,5 @@ def _account_pboc(
     )
     end = last_month_end(last_day)
     rows, closed = account_months(by_month.join(kept, on="account_no", how="semi"), whose, end)
+    rows = rows.with_columns(month_no=month_number(pl.col("month_end")))
     return strings.pboc(rows, whose.join(closed, on="account_no", how="left"), end, "account_no")

@@ -36,6 +36,10 @@ class Ledger:
     """One row per credit that is not void: scope_no, unit_no (of the loan it names; null: none), repayment_id,
     paid_date, amount_cents, kind."""
 
+    def of_units(self, rows: pl.DataFrame, *names: str) -> pl.DataFrame:
+        """Columns of the units that the rows (unit_no) are of, in the order of the rows."""
+        return self.units.select(pl.col(names).gather(rows["unit_no"]))
+
 
 def build(resolved: Resolved, accounts: pl.DataFrame, policy: Policy) -> Ledger:
     """The ledger of the accounts.

@@ -23,7 +23,7 @@ class LoanBook:
     today: pl.DataFrame
     """Standing of every unit that has started."""
     months: pl.DataFrame
-    """Month-ends of loans with their codes: unit_no, month_end, …, is_closing, plain_code, pboc_code."""
+    """Month-ends of loans with their codes: unit_no, month_end, month_no, …, is_closing, plain_code, pboc_code."""
     story: Course
     episodes: pl.DataFrame
     """Defaults by unit_no."""
@@ -101,7 +101,9 @@ def keep(settlement: Settlement, items: pl.DataFrame, events: pl.DataFrame, poli
             is_in_credit=pl.col("remaining_cents") < 0,
             is_settled=pl.col("open_count") == 0,
         ).with_columns(is_forborne=pl.col("is_observed") | pl.col("is_deferred")),
-        history=months.join(who, on="unit_no").with_columns(bucket=standing.bucket(pl.col("bucket_no"))),
+        history=months.with_columns(
+            entries.of_units(months, "source", "account_id", "loan_id"), bucket=standing.bucket(pl.col("bucket_no"))
+        ),
         defaults=episodes.join(who, on="unit_no"),
     )
 
@@ -112,7 +114,7 @@ def _strings(months: pl.DataFrame, story: Course, last_day: date) -> pl.DataFram
     starts = story.loans.select("unit_no", "start")
     by_loan = story.loans.filter(pl.col("pboc_grain") == "loan").select("unit_no", "start")
     whose = by_loan.join(performance.closing_months(months), on="unit_no", how="left")
-    codes = months.select("unit_no", "month_end", code="pboc_code")
+    codes = months.select("unit_no", "month_no", code="pboc_code")
     return (
         strings.history_24m(months, starts, end, "unit_no")
         .join(strings.pboc(codes, whose, end, "unit_no"), on="unit_no", how="left")
