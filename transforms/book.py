@@ -79,13 +79,14 @@ def book(working: Working, policy: Policy, last_day: date) -> Book:
     settlement, items, loans = working.settlement, working.items, working.loans
     entries = settlement.ledger
     by_account = accounts.select("source", "account_id", "account_no", "currency")
+    currencies = accounts.select("account_no", "currency")
     tables = {
         "core.accounts": accounts,
         "core.loans": _loans(entries, accounts),
         "core.installments": items.filter(~pl.col("is_chargeback")),
         "core.chargebacks": items.filter("is_chargeback"),
         **{
-            f"core.{feed}": getattr(resolved, feed).join(by_account, on=["source", "account_id"], how="left")
+            f"core.{feed}": getattr(resolved, feed).join(currencies, on="account_no", how="left")
             for feed in ("repayments", "events", "orders")
         },
         "status.loan_status": loans.status.join(

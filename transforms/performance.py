@@ -112,12 +112,13 @@ def closing_months(months: pl.DataFrame) -> pl.DataFrame:
     """One row per loan settled at every month-end since its closing month: unit_no, closing_month.
 
     Args:
-        months: unit_no, month_end, is_settled; months without a row are settled ones.
+        months: unit_no, month_end, is_settled, sorted; months without a row are settled ones.
     """
-    is_open = ~pl.col("is_settled")
-    last_open = pl.col("month_end").filter(is_open).max()
-    behind = pl.col("month_end").filter((pl.col("month_end") > last_open) | last_open.is_null()).min()
-    return months.group_by("unit_no").agg(closing_month=behind).drop_nulls()
+    is_first = (pl.col("unit_no") != pl.col("unit_no").shift(1)).fill_null(value=True)
+    is_last = (pl.col("unit_no") != pl.col("unit_no").shift(-1)).fill_null(value=True)
+    begins = pl.col("is_settled") & (is_first | ~pl.col("is_settled").shift(1))
+    settled = months.filter(begins).group_by("unit_no").agg(closing_month=pl.col("month_end").max())
+    return settled.join(months.filter(is_last & pl.col("is_settled")), on="unit_no", how="semi")
 
 
 def account_months(months: pl.DataFrame, accounts: pl.DataFrame, last_end: date) -> tuple[pl.DataFrame, pl.DataFrame]:
