@@ -120,16 +120,14 @@ def _open_spells(settlement: Settlement, items: pl.DataFrame, last_day: date) ->
 
     In a regular scope an item is open once: until it is settled. A null end_day is open on the last day.
     """
-    tolerance = settlement.ledger.units.select("unit_no", "tolerance_cents")
-    big = items.join(tolerance, on="unit_no").filter(
-        (pl.col("due_cents") > pl.col("tolerance_cents")) & (pl.col("exists_from") <= last_day)
+    tolerances = settlement.ledger.of_units(items, "tolerance_cents").to_series()
+    big = items.select("item_no", "unit_no", "scope_no", "due_date", "exists_from", "settled_date").filter(
+        (items["due_cents"] > tolerances) & (items["exists_from"] <= last_day)
     )
-    irregular = settlement.irregular.units.select("scope_no").unique()
-    once = big.join(irregular, on="scope_no", how="anti").select(
-        "unit_no", "due_date", first_day="exists_from", end_day="settled_date"
-    )
+    is_once = pl.Series(settlement.levels.is_regular[big["scope_no"].to_numpy()])
+    once = big.filter(is_once).select("unit_no", "due_date", first_day="exists_from", end_day="settled_date")
     spells = unrolled.open_spells(settlement.irregular, pl.lit(last_day))
-    often = big.select("item_no", "unit_no", "due_date").join(spells, on="item_no").drop("item_no")
+    often = big.filter(~is_once).select("item_no", "unit_no", "due_date").join(spells, on="item_no").drop("item_no")
     return pl.concat([once, often]).filter((pl.col("first_day") < pl.col("end_day")).fill_null(value=True))
 
 

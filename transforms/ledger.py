@@ -70,11 +70,12 @@ def _plans(installments: pl.DataFrame) -> pl.DataFrame:
         )
         .sort("loan_no", "plan_date", nulls_last=False)
     )
-    start = pl.coalesce("order_date", "first_due").first().over("loan_no")
     is_original = pl.col("loan_no").is_first_distinct()
+    start = pl.coalesce("order_date", "first_due").filter(is_original).gather(pl.col("loan_no"))
+    is_followed = pl.col("loan_no") == pl.col("loan_no").shift(-1)
     return plans.with_columns(start=start, is_original=is_original).with_columns(
         exists_from=pl.when("is_original").then("start").otherwise(pl.max_horizontal("plan_date", "start")),
-        exists_to=pl.col("plan_date").shift(-1).over("loan_no"),
+        exists_to=pl.when(is_followed).then(pl.col("plan_date").shift(-1)),
     )
 
 

@@ -9,7 +9,6 @@ that holds money exists.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,22 +74,23 @@ def _ints(frame: pl.DataFrame, name: str) -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class _Existing:
-    """Items of a unit or scope by the day on which they begin to exist."""
+    """Sums over the items of a unit or scope by the day on which they begin to exist."""
 
-    order: Ints
     sorted: _Sorted
+    running: tuple[Ints, ...]
 
     @classmethod
-    def by(cls, group: Ints, exists_from: Ints, groups: int) -> _Existing:
-        """Of items in any order."""
+    def by(cls, group: Ints, exists_from: Ints, groups: int, *values: Ints) -> _Existing:
+        """Of items in any order, with the values to be summed."""
         order = np.lexsort((exists_from, group))
-        return cls(order, _Sorted.by(group[order], exists_from[order], groups))
+        running = tuple(_running(each[order]) for each in values)
+        return cls(_Sorted.by(group[order], exists_from[order], groups), running)
 
-    def sums(self, values: Sequence[Ints], group: Ints, day: Ints) -> list[Ints]:
+    def sums(self, group: Ints, day: Ints) -> list[Ints]:
         """Sums of each of the values over the items that exist on the days."""
         start = self.sorted.starts[group]
         behind = start + self.sorted.up_to(group, day)
-        return [sums[behind] - sums[start] for sums in (_running(each[self.order]) for each in values)]
+        return [sums[behind] - sums[start] for sums in self.running]
 
 
 def _running(values: Ints) -> Ints:
@@ -147,8 +147,9 @@ class Levels:
         self.big_charges = _running((self.part["fee"] + self.part["interest"]) * self.is_big)
         places = np.where(self.is_big, np.arange(len(self.due)), len(self.due))
         self.next_big = np.append(np.minimum.accumulate(places[::-1])[::-1], len(self.due))
-        self.of_unit = _Existing.by(self.unit, self.exists_from, self.units)
-        self.of_scope = _Existing.by(self.scope, self.exists_from, self.units)
+        amounts = (self.due, self.part["principal"], self.is_big.astype(np.int64))
+        self.of_unit = _Existing.by(self.unit, self.exists_from, self.units, *amounts)
+        self.of_scope = _Existing.by(self.scope, self.exists_from, self.units, self.due)
 
     def _find_regular(self, ledger: Ledger) -> Flags:
         """Per scope: whether levels tell its state."""
@@ -192,12 +193,10 @@ class Levels:
         first_open = np.minimum(self.next_big[start + tolerated], end)
         behind_late = start + self.by_due_day.before(unit, day)
         is_late = first_open < behind_late
-        existing_due, existing_principal, existing_big = self.of_unit.sums(
-            (self.due, self.part["principal"], self.is_big.astype(np.int64)), unit, day
-        )
+        existing_due, existing_principal, existing_big = self.of_unit.sums(unit, day)
         is_shared = self.scope_units[scope] > 1
         owed = existing_due.copy()
-        owed[is_shared] = self.of_scope.sums((self.due,), scope[is_shared], day[is_shared])[0]
+        owed[is_shared] = self.of_scope.sums(scope[is_shared], day[is_shared])[0]
         surplus = np.where(unit == scope, np.maximum(money - np.maximum(owed, 0), 0), 0)
         return {
             **self._late(unit, money, first_open, behind_late, is_late),
