@@ -73,11 +73,6 @@ def _fails(*rules: _Rule) -> pl.Expr:
     return pl.any_horizontal(rule for _, rule in rules).fill_null(value=False) & ~pl.col("is_deleted")
 
 
-def _fails(*rules: _Rule) -> pl.Expr:
-    """Whether any rule applies to the row; a deletion needs no reference."""
-    return pl.any_horizontal(rule for _, rule in rules).fill_null(value=False) & ~pl.col("is_deleted")
-
-
 def _reasons(*rules: _Rule) -> pl.Expr:
     """The codes of the reasons that apply, sorted and each once; a deletion needs no reference."""
     codes = [
