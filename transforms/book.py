@@ -15,6 +15,7 @@ from transforms import carry, ledger, loan_book, references, settle, standing, s
 from transforms.charge_offs import recovered_in_pot
 from transforms.feeds import FEEDS
 from transforms.loan_book import LoanBook
+from transforms.lookup import looked_up
 from transforms.months import last_month_end, month_number
 from transforms.performance import account_months
 from transforms.policy import Policy
@@ -55,8 +56,7 @@ def work(facts: dict[str, pl.DataFrame], policy: Policy, last_day: date) -> Work
     allocation = policy.product_frame(accounts["product_code"].to_list()).select("product_code", "allocation")
     resolved = references.resolve(facts, accounts.join(allocation, on="product_code", how="left"))
     settlement = settle.settle(ledger.build(resolved, accounts, policy))
-    by_account = accounts.select("source", "account_id", "account_no", "currency")
-    items = _covered_items(settlement, by_account, last_day)
+    items = _covered_items(settlement, accounts.select("account_no", "currency"), last_day)
     loans = loan_book.keep(settlement, items, resolved.events, policy, last_day)
     return Working(accounts, account_versions, resolved, settlement, items, loans)
 
@@ -86,8 +86,12 @@ def book(working: Working, policy: Policy, last_day: date) -> Book:
         "core.installments": items.filter(~pl.col("is_chargeback")),
         "core.chargebacks": items.filter("is_chargeback"),
         **{
-            f"core.{feed}": getattr(resolved, feed).join(currencies, on="account_no", how="left")
-            for feed in ("repayments", "events", "orders")
+            f"core.{feed}": rows.with_columns(looked_up(rows, currencies, ["account_no"]))
+            for feed, rows in (
+                ("repayments", resolved.repayments),
+                ("events", resolved.events),
+                ("orders", resolved.orders),
+            )
         },
         "status.loan_status": loans.status.join(
             accounts.select("source", "account_id", "currency", "lender_id", "product_code"),
@@ -122,17 +126,19 @@ def _is_constant(values: pl.Series) -> bool:
     return values.is_empty() or bool(values.eq_missing(values.head(1)).all())
 
 
-def _covered_items(settlement: settle.Settlement, by_account: pl.DataFrame, last_day: date) -> pl.DataFrame:
+def _covered_items(settlement: settle.Settlement, currencies: pl.DataFrame, last_day: date) -> pl.DataFrame:
     """Every item with what covers it on the last day and the day it was settled on."""
+    items = settlement.ledger.items
     covered = settlement.covered(last_day).rename({"covered_cents": "paid_cents"})
-    return (
-        settlement.ledger.items.join(covered, on="item_no", how="left")
-        .join(settlement.settled_dates(last_day), on="item_no", how="left")
-        .join(by_account, on=["source", "account_id"], how="left")
-        .with_columns(
-            paid_cents=pl.col("paid_cents").fill_null(0),
-            replaced_on=pl.when(pl.col("exists_to") <= last_day).then("exists_to"),
-        )
+    account_no = settlement.ledger.of_units(items, "account_no")
+    return items.with_columns(
+        *account_no,
+        *looked_up(items, covered, ["item_no"]),
+        *looked_up(items, settlement.settled_dates(last_day), ["item_no"]),
+        *looked_up(account_no, currencies, ["account_no"]),
+    ).with_columns(
+        paid_cents=pl.col("paid_cents").fill_null(0),
+        replaced_on=pl.when(pl.col("exists_to") <= last_day).then("exists_to"),
     )
 
 

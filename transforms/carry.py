@@ -25,6 +25,7 @@ from transforms.tables import own_schema
 _LOAN = ("account_no", "source", "loan_id")
 _BY_DAY = ("dpd", "contractual_dpd", "past_due_cents", "past_due_charges_cents", "oldest_due_date")
 """Columns of a loan's status that follow from the day."""
+_CENTS = ("fee_cents", "interest_cents", "principal_cents")
 
 
 def state(
@@ -59,7 +60,8 @@ def state(
     exists = (pl.col("exists_from") <= last_day) & (pl.col("exists_to") > last_day).fill_null(value=True)
     charges = pl.col("fee_cents") + pl.col("interest_cents") - pl.col("fee_paid_cents") - pl.col("interest_paid_cents")
     existing = (
-        items.with_columns(ledger.of_units(items, "tolerance_cents"))
+        items.select("unit_no", "due_date", "due_cents", "paid_cents", "exists_from", "exists_to", *_CENTS)
+        .with_columns(ledger.of_units(items, "tolerance_cents"))
         .with_columns(uncovered_cents=pl.col("due_cents") - pl.col("paid_cents"))
         .with_columns(is_open=pl.col("uncovered_cents") > pl.col("tolerance_cents"))
         .filter(exists)

@@ -144,4 +144,5 @@ def _deferred_now(deferred: pl.DataFrame, last_day: date) -> pl.DataFrame:
 def _last_due(items: pl.DataFrame, last_day: date) -> pl.DataFrame:
     """One row per unit: last_due_date of the items that exist on the last day."""
     exists = (pl.col("exists_from") <= last_day) & (pl.col("exists_to") > last_day).fill_null(value=True)
-    return items.filter(exists).group_by("unit_no").agg(last_due_date=pl.col("due_date").max())
+    found = items.select("unit_no", "due_date", "exists_from", "exists_to").filter(exists)
+    return found.group_by("unit_no").agg(last_due_date=pl.col("due_date").max())

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from transforms.feeds import CREDIT_KINDS, FEEDS
+from transforms.lookup import looked_up
 from transforms.refusals import Refusal
 from transforms.versions import latest, stands_alone
 
@@ -43,7 +44,7 @@ def resolve(facts: dict[str, pl.DataFrame], accounts: pl.DataFrame) -> Resolved:
         accounts: one row per account that exists: account_no, allocation.
     """
     known = accounts.select("account_no", "allocation")
-    rows = {feed: facts[feed].join(known, on="account_no", how="left") for feed in _FEEDS}
+    rows = {feed: facts[feed].with_columns(looked_up(facts[feed], known, ["account_no"])) for feed in _FEEDS}
     installments, loans, waiting_installments = _installments(rows["installments"])
     repayments, waiting_repayments = _repayments(_with_loan(rows["repayments"], loans))
     events, waiting_events = _parted(_with_loan(rows["events"], loans), _MISSES_ACCOUNT, _MISSES_LOAN)
@@ -99,7 +100,8 @@ def _latest(rows: pl.DataFrame, feed: str) -> pl.DataFrame:
 
 
 def _with_loan(rows: pl.DataFrame, loans: pl.DataFrame) -> pl.DataFrame:
-    return rows.join(loans.select("account_no", "loan_id", "loan_no"), on=["account_no", "loan_id"], how="left")
+    loan = ["account_no", "loan_id"]
+    return rows.with_columns(looked_up(rows, loans.select(*loan, "loan_no"), loan))
 
 
 def _installments(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
@@ -123,7 +125,7 @@ def _installments(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.Da
     strays = winners.join(others, on=["account_no", "loan_id"], how="semi")
     waits_for = pl.lit([Refusal.ORPHAN.value], pl.List(pl.String))
     return (
-        _with_loan(winners, loans).drop_nulls("loan_no"),
+        _with_loan(winners, loans).filter(pl.col("loan_no").is_not_null()),
         loans,
         pl.concat([waiting, strays.with_columns(waits_for=waits_for)]),
     )

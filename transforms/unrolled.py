@@ -29,14 +29,15 @@ def cover(ledger: Ledger, moments: pl.DataFrame) -> pl.DataFrame:
     """
     moments = moments.select("scope_no", "day").sort("scope_no", "day").with_row_index("moment")
     rows = _existing(ledger.items, moments)
-    rows = rows.with_columns(pot_cents=pl.Series(_pot(ledger.credits, moments)[rows["moment"].to_numpy()]))
+    moment = rows["moment"].to_numpy()
+    rows = rows.with_columns(pot_cents=pl.Series(_pot(ledger.credits, moments)[moment]))
     owned = ledger.credits.filter(pl.col("kind") == "refund").join(_own_refunds(ledger), on="unit_no", how="semi")
     if owned.height:
         rows = _with_own(rows, owned, moments)
     else:
         rows = rows.with_columns(own_cents=pl.lit(0, pl.Int64), open_cents="due_cents")
-    filled = _fill(pl.col("pot_cents"), pl.col("open_cents"), ["moment"])
-    return rows.with_columns(covered_cents=pl.col("own_cents") + filled).drop(
+    filled = _filled(rows["pot_cents"].to_numpy(), rows["open_cents"].to_numpy(), moment)
+    return rows.with_columns(covered_cents=pl.col("own_cents") + pl.Series(filled, dtype=pl.Int64)).drop(
         "moment", "own_cents", "open_cents", "pot_cents"
     )
 
@@ -117,6 +118,15 @@ def _fill(money: pl.Expr, due: pl.Expr, within: list[str]) -> pl.Expr:
     """What of each due the money fills, first row first."""
     before = due.cum_sum().over(within) - due
     return (money - before).clip(0, due)
+
+
+def _filled(
+    money: npt.NDArray[np.int64], due: npt.NDArray[np.int64], moment: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """The same for rows sorted by their moment."""
+    before = np.cumsum(due) - due
+    first = np.searchsorted(moment, moment, side="left")
+    return np.clip(money - (before - before[first]), 0, due)
 
 
 def parts_paid(covered: pl.Expr) -> list[pl.Expr]:

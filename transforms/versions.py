@@ -80,13 +80,16 @@ def spans(rows: pl.LazyFrame, feed: Feed) -> pl.LazyFrame:
     beginning of time). Columns as in `rows`, sorted by key, start and order.
     """
     key = ["source", *feed.key]
-    last_deletion = pl.col("order_no").filter("is_deleted").max().over(key)
+    last_deletion = rows.filter("is_deleted").group_by(key).agg(deleted_in=pl.col("order_no").max())
     living = (
-        rows.filter((pl.col("order_no") > last_deletion) | last_deletion.is_null())
+        rows.join(last_deletion, on=key, how="left")
+        .filter((pl.col("order_no") > pl.col("deleted_in")) | pl.col("deleted_in").is_null())
+        .drop("deleted_in")
         .sort(*key, "order_no", "line_number")
         .filter(~is_repeat(feed))
     )
-    is_first = pl.int_range(pl.len()).over(key) == 0
+    # the rows are sorted by key here
+    is_first = pl.any_horizontal(pl.col(name) != pl.col(name).shift(1) for name in key).fill_null(value=True)
     first_start = pl.col("opened_date") if "opened_date" in feed.facts else BEGINNING
     start = pl.coalesce("valid_from", pl.when(is_first).then(first_start), "business_date")
     return living.with_columns(valid_from=start).sort(*key, "valid_from", "order_no")
