@@ -15,7 +15,8 @@ from transforms import carry, ledger, loan_book, references, settle, standing, s
 from transforms.charge_offs import recovered_in_pot
 from transforms.feeds import FEEDS
 from transforms.loan_book import LoanBook
-from transforms.months import last_month_end
+from transforms.lookup import looked_up
+from transforms.months import last_month_end, month_number
 from transforms.performance import account_months
 from transforms.policy import Policy
 from transforms.tables import TABLES, own_schema
@@ -55,8 +56,7 @@ def work(facts: dict[str, pl.DataFrame], policy: Policy, last_day: date) -> Work
     allocation = policy.product_frame(accounts["product_code"].to_list()).select("product_code", "allocation")
     resolved = references.resolve(facts, accounts.join(allocation, on="product_code", how="left"))
     settlement = settle.settle(ledger.build(resolved, accounts, policy))
-    by_account = accounts.select("source", "account_id", "account_no", "currency")
-    items = _covered_items(settlement, by_account, last_day)
+    items = _covered_items(settlement, accounts.select("account_no", "currency"), last_day)
     loans = loan_book.keep(settlement, items, resolved.events, policy, last_day)
     return Working(accounts, account_versions, resolved, settlement, items, loans)
 
@@ -79,14 +79,19 @@ def book(working: Working, policy: Policy, last_day: date) -> Book:
     settlement, items, loans = working.settlement, working.items, working.loans
     entries = settlement.ledger
     by_account = accounts.select("source", "account_id", "account_no", "currency")
+    currencies = accounts.select("account_no", "currency")
     tables = {
         "core.accounts": accounts,
         "core.loans": _loans(entries, accounts),
         "core.installments": items.filter(~pl.col("is_chargeback")),
         "core.chargebacks": items.filter("is_chargeback"),
         **{
-            f"core.{feed}": getattr(resolved, feed).join(by_account, on=["source", "account_id"], how="left")
-            for feed in ("repayments", "events", "orders")
+            f"core.{feed}": rows.with_columns(looked_up(rows, currencies, ["account_no"]))
+            for feed, rows in (
+                ("repayments", resolved.repayments),
+                ("events", resolved.events),
+                ("orders", resolved.orders),
+            )
         },
         "status.loan_status": loans.status.join(
             accounts.select("source", "account_id", "currency", "lender_id", "product_code"),
@@ -111,20 +116,29 @@ def _shaped(name: str, rows: pl.DataFrame, policy: Policy, last_day: date) -> pl
     constants = {"as_of": pl.lit(last_day), "policy_version": pl.lit(policy.version)}
     rows = rows.with_columns(**{name: value for name, value in constants.items() if name in table.columns})
     columns = (pl.col(column).cast(kind) for column, kind in own_schema(name).items())
-    return rows.select(columns).sort(table.key, nulls_last=False)
+    shaped = rows.select(columns)
+    # a column in which all rows are alike, mostly the source, decides no order and makes sorting dearer
+    deciding = [name for name in table.key if not _is_constant(shaped[name])]
+    return shaped.sort(deciding, nulls_last=False) if deciding else shaped
 
 
-def _covered_items(settlement: settle.Settlement, by_account: pl.DataFrame, last_day: date) -> pl.DataFrame:
+def _is_constant(values: pl.Series) -> bool:
+    return values.is_empty() or bool(values.eq_missing(values.head(1)).all())
+
+
+def _covered_items(settlement: settle.Settlement, currencies: pl.DataFrame, last_day: date) -> pl.DataFrame:
     """Every item with what covers it on the last day and the day it was settled on."""
+    items = settlement.ledger.items
     covered = settlement.covered(last_day).rename({"covered_cents": "paid_cents"})
-    return (
-        settlement.ledger.items.join(covered, on="item_no", how="left")
-        .join(settlement.settled_dates(last_day), on="item_no", how="left")
-        .join(by_account, on=["source", "account_id"], how="left")
-        .with_columns(
-            paid_cents=pl.col("paid_cents").fill_null(0),
-            replaced_on=pl.when(pl.col("exists_to") <= last_day).then("exists_to"),
-        )
+    account_no = settlement.ledger.of_units(items, "account_no")
+    return items.with_columns(
+        *account_no,
+        *looked_up(items, covered, ["item_no"]),
+        *looked_up(items, settlement.settled_dates(last_day), ["item_no"]),
+        *looked_up(account_no, currencies, ["account_no"]),
+    ).with_columns(
+        paid_cents=pl.col("paid_cents").fill_null(0),
+        replaced_on=pl.when(pl.col("exists_to") <= last_day).then("exists_to"),
     )
 
 
@@ -157,7 +171,7 @@ def _account_status(
     started = loans.story.loans
     counted = started.group_by("account_no").agg(loan_count=pl.len().cast(pl.Int64), start=pl.col("start").min())
     starts = accounts.select("account_no").join(counted, on="account_no", how="left")
-    by_month = loans.months.join(started.select("unit_no", "account_no"), on="unit_no")
+    by_month = loans.months.with_columns(entries.of_units(loans.months, "account_no"))
     recovered = (
         loans.charged_off.join(started.select("unit_no", "account_no"), on="unit_no")
         .group_by("account_no")
@@ -203,4 +217,5 @@ def _account_pboc(
     )
     end = last_month_end(last_day)
     rows, closed = account_months(by_month.join(kept, on="account_no", how="semi"), whose, end)
+    rows = rows.with_columns(month_no=month_number(pl.col("month_end")))
     return strings.pboc(rows, whose.join(closed, on="account_no", how="left"), end, "account_no")

@@ -25,6 +25,7 @@ from transforms.tables import own_schema
 _LOAN = ("account_no", "source", "loan_id")
 _BY_DAY = ("dpd", "contractual_dpd", "past_due_cents", "past_due_charges_cents", "oldest_due_date")
 """Columns of a loan's status that follow from the day."""
+_CENTS = ("fee_cents", "interest_cents", "principal_cents")
 
 
 def state(
@@ -55,22 +56,29 @@ def state(
         deferred: one row per loan and stretch of deferred days.
         next_change: one row per account with such a day.
     """
-    units = settlement.ledger.units.select(
-        *_LOAN, "unit_no", "tolerance_cents", "fee_rank", "interest_rank", "principal_rank"
-    )
+    ledger = settlement.ledger
     exists = (pl.col("exists_from") <= last_day) & (pl.col("exists_to") > last_day).fill_null(value=True)
     charges = pl.col("fee_cents") + pl.col("interest_cents") - pl.col("fee_paid_cents") - pl.col("interest_paid_cents")
-    is_open = pl.col("uncovered_cents") > pl.col("tolerance_cents")
     existing = (
-        items.filter(exists)
-        .drop("account_no", "source", "loan_id")
-        .join(units, on="unit_no")
-        .with_columns(*parts_paid(pl.col("paid_cents")))
-        .with_columns(uncovered_cents=pl.col("due_cents") - pl.col("paid_cents"), uncovered_charges_cents=charges)
+        items.select("unit_no", "due_date", "due_cents", "paid_cents", "exists_from", "exists_to", *_CENTS)
+        .with_columns(ledger.of_units(items, "tolerance_cents"))
+        .with_columns(uncovered_cents=pl.col("due_cents") - pl.col("paid_cents"))
+        .with_columns(is_open=pl.col("uncovered_cents") > pl.col("tolerance_cents"))
+        .filter(exists)
     )
-    open_items = existing.filter(is_open)
+    opened = existing.filter("is_open")
+    open_items = (
+        opened.with_columns(ledger.of_units(opened, *_LOAN, "fee_rank", "interest_rank", "principal_rank"))
+        .with_columns(*parts_paid(pl.col("paid_cents")))
+        .with_columns(uncovered_charges_cents=charges)
+    )
     month_end = pl.col("due_date").dt.month_end()
-    paid = existing.filter(~is_open & (pl.col("due_cents") > pl.col("tolerance_cents")) & (month_end > last_day))
+    is_big = pl.col("due_cents") > pl.col("tolerance_cents")
+    paid = existing.filter(~pl.col("is_open") & is_big & (pl.col("due_date") >= last_day.replace(day=1))).filter(
+        month_end > last_day
+    )
+    paid = paid.with_columns(ledger.of_units(paid, *_LOAN))
+    units = ledger.units.select(*_LOAN, "unit_no")
     known = Known(loans, settlement, open_items, accounts, account_versions, events)
     return {
         "open_items": open_items.select(*_LOAN, "due_date", "uncovered_cents", "uncovered_charges_cents").sort(

@@ -87,15 +87,16 @@ def course(
         .select(unit_no="loan_no", day="paid_date")
         .unique()
     )
-    plans, dues = _plans(ledger, loans, last_day)
+    plans = _in_force(ledger, loans, last_day)
     eventful = pl.concat(
         [
             old,
             happened.filter(pl.col("kind").is_in(_TELLING_EVENTS)).select("unit_no"),
             waivers.select("unit_no"),
-            plans.filter("is_restructured").select("unit_no"),
+            plans.filter(~pl.col("is_original")).select("unit_no"),
         ]
     ).unique()
+    plans, dues = _plans(ledger, plans.join(eventful, on="unit_no", how="semi"))
     starts = loans.join(eventful, on="unit_no", how="semi").lazy().select("unit_no", "start")
     past_due = union(late.join(eventful, on="unit_no", how="semi").lazy())
     unsettled = union(opened.join(eventful, on="unit_no", how="semi").lazy())
@@ -108,8 +109,8 @@ def course(
         deferred=deferred,
         events=happened,
         waivers=waivers,
-        plans=plans.join(eventful, on="unit_no", how="semi"),
-        dues=dues.join(eventful, on="unit_no", how="semi"),
+        plans=plans,
+        dues=dues,
         last_day=last_day,
     )
 
@@ -119,16 +120,14 @@ def _open_spells(settlement: Settlement, items: pl.DataFrame, last_day: date) ->
 
     In a regular scope an item is open once: until it is settled. A null end_day is open on the last day.
     """
-    tolerance = settlement.ledger.units.select("unit_no", "tolerance_cents")
-    big = items.join(tolerance, on="unit_no").filter(
-        (pl.col("due_cents") > pl.col("tolerance_cents")) & (pl.col("exists_from") <= last_day)
+    tolerances = settlement.ledger.of_units(items, "tolerance_cents").to_series()
+    big = items.select("item_no", "unit_no", "scope_no", "due_date", "exists_from", "settled_date").filter(
+        (items["due_cents"] > tolerances) & (items["exists_from"] <= last_day)
     )
-    irregular = settlement.irregular.units.select("scope_no").unique()
-    once = big.join(irregular, on="scope_no", how="anti").select(
-        "unit_no", "due_date", first_day="exists_from", end_day="settled_date"
-    )
+    is_once = pl.Series(settlement.levels.is_regular[big["scope_no"].to_numpy()])
+    once = big.filter(is_once).select("unit_no", "due_date", first_day="exists_from", end_day="settled_date")
     spells = unrolled.open_spells(settlement.irregular, pl.lit(last_day))
-    often = big.select("item_no", "unit_no", "due_date").join(spells, on="item_no").drop("item_no")
+    often = big.filter(~is_once).select("item_no", "unit_no", "due_date").join(spells, on="item_no").drop("item_no")
     return pl.concat([once, often]).filter((pl.col("first_day") < pl.col("end_day")).fill_null(value=True))
 
 
@@ -160,16 +159,18 @@ def _of_loans(events: pl.DataFrame, loans: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([named, for_all]).sort("unit_no", "event_date", "event_id")
 
 
-def _plans(ledger: Ledger, loans: pl.DataFrame, last_day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Plans that have been in force by the last day, and the due dates of their big items."""
-    numbered = ledger.plans.join(loans.select("unit_no", "source", "loan_id"), on=["source", "loan_id"]).filter(
-        (pl.col("exists_from") <= last_day) & (pl.col("exists_from") < pl.col("exists_to").fill_null(FOREVER))
-    )
-    tolerance = ledger.units.select("unit_no", "tolerance_cents")
+def _in_force(ledger: Ledger, loans: pl.DataFrame, last_day: date) -> pl.DataFrame:
+    """Plans that have been in force by the last day."""
+    has_been = (pl.col("exists_from") <= last_day) & (pl.col("exists_from") < pl.col("exists_to").fill_null(FOREVER))
+    return ledger.plans.filter(has_been).join(loans.select("unit_no"), on="unit_no", how="semi")
+
+
+def _plans(ledger: Ledger, numbered: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Those plans as spells, and the due dates of their big items."""
+    items = ledger.items.join(numbered.select("unit_no").unique(), on="unit_no", how="semi")
     dues = (
-        ledger.items.filter(~pl.col("is_chargeback"))
-        .join(tolerance, on="unit_no")
-        .filter(pl.col("due_cents") > pl.col("tolerance_cents"))
+        items.with_columns(ledger.of_units(items, "tolerance_cents"))
+        .filter(~pl.col("is_chargeback") & (pl.col("due_cents") > pl.col("tolerance_cents")))
         .join(
             numbered.select("unit_no", "plan_date", "is_original", plan_from="exists_from"),
             on=["unit_no", "plan_date"],

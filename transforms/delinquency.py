@@ -72,14 +72,21 @@ def first_instalment(ledger: Ledger, items: pl.DataFrame, story: Course) -> pl.D
     Returns:
         Besides: next_late_on, the first later day on which one of them will be reached if nothing changes.
     """
-    original = ledger.plans.filter("is_original").select("source", "loan_id", "plan_date")
+    original = ledger.plans.filter("is_original").select("unit_no", first_plan="plan_date")
+    starts = story.loans.select("unit_no", "start")
+    planned = items.select("item_no", "unit_no", "plan_date", "due_date").filter(~items["is_chargeback"])
+    of_first = planned.join(original.join(starts, on="unit_no"), on="unit_no", maintain_order="left").filter(
+        pl.col("plan_date").eq_missing(pl.col("first_plan"))
+    )
+    # within a loan items come by due date and number, so the first one found is the first one due
+    is_behind = pl.col("due_date") > pl.col("start")
+    chosen = of_first.group_by("unit_no").agg(
+        first=pl.coalesce(pl.col("item_no").filter(is_behind).min(), pl.col("item_no").min())
+    )
     rows = (
-        items.filter(~pl.col("is_chargeback"))
-        .join(story.loans.select("unit_no", "start", "grace_days"), on="unit_no")
-        .join(original, on=["source", "loan_id", "plan_date"], how="semi", nulls_equal=True)
-        .sort("unit_no", pl.col("due_date") <= pl.col("start"), "due_date", "installment_no")
-        .unique("unit_no", keep="first", maintain_order=True)
-        .select("unit_no", "due_date", "settled_date", "exists_to", grace_days=pl.lit(0, pl.Int32))
+        items.select("item_no", "unit_no", "due_date", "settled_date", "exists_to", grace_days=pl.lit(0, pl.Int32))
+        .join(chosen.select(item_no="first"), on="item_no", how="semi")
+        .drop("item_no")
         .lazy()
     )
     end = pl.min_horizontal(pl.col("settled_date"), pl.col("exists_to") - pl.duration(days=1)).fill_null(FOREVER)

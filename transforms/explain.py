@@ -129,7 +129,7 @@ def _items(working: Working, unit: dict[str, Any], day: date) -> pl.DataFrame:
 
 def _repayments(working: Working, unit: dict[str, Any], covered_by: pl.DataFrame, day: date) -> pl.DataFrame:
     """What came in, was reversed or charged back in the loan's pot, and where each credit went."""
-    is_own = pl.coalesce("loan_id", "target_loan") == unit["loan_id"]
+    is_own = pl.coalesce("loan_no", "target_loan_no") == unit["loan_no"]
     in_pot = is_own if unit["allocation"] == "loan" else pl.lit(value=True)
     is_here = pl.col("unit_no") == unit["unit_no"]
     went = covered_by.group_by("repayment_id").agg(

@@ -23,17 +23,22 @@ class Ledger:
     """Units, items and credits of a set of accounts."""
 
     units: pl.DataFrame
-    """One row per unit: unit_no, scope_no, account_no, source, account_id, loan_id (null: the account's own), start
-    (null: own), and the product's rules (allocation, tolerance_cents, grace_days, pboc_grain,
+    """One row per unit: unit_no, scope_no, account_no, source, account_id, loan_id and loan_no (null: the account's
+    own), start (null: own), and the product's rules (allocation, tolerance_cents, grace_days, pboc_grain,
     refund_to_own_loan, *_rank)."""
     plans: pl.DataFrame
-    """One row per plan of a loan: source, loan_id, plan_date, is_original, exists_from, exists_to and its sums."""
+    """One row per plan of a loan: unit_no, source, account_id, loan_id, plan_date, is_original, exists_from, exists_to
+    and its sums."""
     items: pl.DataFrame
     """One row per instalment or chargeback, in ITEM_ORDER: item_no, unit_no, scope_no, due_date, due_cents and its
     parts, exists_from, exists_to (first day without the item; null: stays), is_chargeback and its keys."""
     credits: pl.DataFrame
     """One row per credit that is not void: scope_no, unit_no (of the loan it names; null: none), repayment_id,
     paid_date, amount_cents, kind."""
+
+    def of_units(self, rows: pl.DataFrame, *names: str) -> pl.DataFrame:
+        """Columns of the units that the rows (unit_no) are of, in the order of the rows."""
+        return self.units.select(pl.col(names).gather(rows["unit_no"]))
 
 
 def build(resolved: Resolved, accounts: pl.DataFrame, policy: Policy) -> Ledger:
@@ -46,35 +51,35 @@ def build(resolved: Resolved, accounts: pl.DataFrame, policy: Policy) -> Ledger:
     """
     rules = policy.product_frame(accounts["product_code"].unique().to_list())
     plans = _plans(resolved.installments)
-    units = _units(plans, accounts.join(rules, on="product_code", how="left"))
+    units = _units(plans, resolved.loans, accounts.join(rules, on="product_code", how="left"))
+    plans = plans.join(units.select("loan_no", "unit_no", "source", "account_id", "loan_id"), on="loan_no")
     items = _items(resolved, plans, units)
     return Ledger(units=units, plans=plans, items=items, credits=_credits(resolved.repayments, units))
 
 
 def _plans(installments: pl.DataFrame) -> pl.DataFrame:
     """One row per plan, with the days between which its items exist."""
-    loan = ["source", "loan_id"]
     plans = (
-        installments.group_by(*loan, "plan_date")
+        installments.group_by("loan_no", "plan_date")
         .agg(
-            pl.col("account_id").first(),
             pl.col("order_date").min(),
             first_due=pl.col("due_date").min(),
             installment_count=pl.len().cast(pl.Int64),
             principal_cents=pl.col("principal_cents").sum(),
             due_cents=(pl.col("principal_cents") + pl.col("interest_cents") + pl.col("fee_cents")).sum(),
         )
-        .sort(*loan, "plan_date", nulls_last=False)
+        .sort("loan_no", "plan_date", nulls_last=False)
     )
-    start = pl.coalesce("order_date", "first_due").first().over(loan)
-    is_original = pl.int_range(pl.len()).over(loan) == 0
+    is_original = pl.col("loan_no").is_first_distinct()
+    start = pl.coalesce("order_date", "first_due").filter(is_original).gather(pl.col("loan_no"))
+    is_followed = pl.col("loan_no") == pl.col("loan_no").shift(-1)
     return plans.with_columns(start=start, is_original=is_original).with_columns(
         exists_from=pl.when("is_original").then("start").otherwise(pl.max_horizontal("plan_date", "start")),
-        exists_to=pl.col("plan_date").shift(-1).over(loan),
+        exists_to=pl.when(is_followed).then(pl.col("plan_date").shift(-1)),
     )
 
 
-def _units(plans: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
+def _units(plans: pl.DataFrame, loans: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
     """Loans, and one unit of its own for each account with a common pot; numbered by account, then loan id."""
     account = accounts.select(
         "account_no",
@@ -89,16 +94,17 @@ def _units(plans: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
         "interest_rank",
         "principal_rank",
     )
-    loans = plans.filter("is_original").select("source", "account_id", "loan_id", "start")
+    started = plans.filter("is_original").select("loan_no", "start")
+    numbered = loans.select("account_no", "loan_id", "loan_no").join(started, on="loan_no")
     return (
         pl.concat(
             [
-                account.join(loans, on=["source", "account_id"], how="inner"),
+                account.join(numbered, on="account_no", how="inner"),
                 account.filter(pl.col("allocation") == "account"),
             ],
             how="diagonal",
         )
-        .sort("account_no", "loan_id", nulls_last=True)
+        .sort("account_no", "loan_no", nulls_last=True)
         .with_row_index("unit_no")
         .with_columns(
             scope_no=pl.when(pl.col("allocation") == "account")
@@ -110,17 +116,21 @@ def _units(plans: pl.DataFrame, accounts: pl.DataFrame) -> pl.DataFrame:
 
 def _items(resolved: Resolved, plans: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
     """Instalments of every plan and chargebacks that are not void."""
-    spans = plans.select("source", "loan_id", "plan_date", "exists_from", "exists_to")
-    unit = units.select("source", "account_id", "loan_id", "unit_no", "scope_no", "start")
-    installments = (
-        resolved.installments.join(spans, on=["source", "loan_id", "plan_date"], how="left", nulls_equal=True)
-        .join(unit, on=["source", "account_id", "loan_id"], how="inner")
-        .with_columns(is_chargeback=pl.lit(value=False))
-    )
+    scopes = units.select("unit_no", "scope_no")
+    spans = plans.select("loan_no", "plan_date", "unit_no", "exists_from", "exists_to").join(scopes, on="unit_no")
+    installments = resolved.installments.join(
+        spans, on=["loan_no", "plan_date"], how="inner", nulls_equal=True
+    ).with_columns(is_chargeback=pl.lit(value=False))
     chargebacks = (
         resolved.repayments.filter((pl.col("kind") == "chargeback") & ~pl.col("is_void"))
-        .with_columns(loan_id=pl.coalesce("loan_id", "target_loan"))
-        .join(unit, on=["source", "account_id", "loan_id"], how="inner", nulls_equal=True)
+        .with_columns(loan_no=pl.coalesce("loan_no", "target_loan_no"))
+        .drop("loan_id")
+        .join(
+            units.select("account_no", "loan_no", "loan_id", "unit_no", "scope_no", "start"),
+            on=["account_no", "loan_no"],
+            how="inner",
+            nulls_equal=True,
+        )
         .with_columns(
             due_date="paid_date",
             principal_cents="amount_cents",
@@ -161,11 +171,11 @@ def _items(resolved: Resolved, plans: pl.DataFrame, units: pl.DataFrame) -> pl.D
 def _credits(repayments: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
     """Credits with the scope they fall into: the loan's where it has its own, else the account's."""
     rows = repayments.filter(pl.col("kind").is_in(CREDIT_KINDS) & ~pl.col("is_void"))
-    loans = units.select("source", "account_id", "loan_id", "unit_no", loan_scope="scope_no")
-    pots = units.filter(pl.col("loan_id").is_null()).select("source", "account_id", pot="scope_no")
+    loans = units.select("loan_no", "unit_no", loan_scope="scope_no").drop_nulls("loan_no")
+    pots = units.filter(pl.col("loan_no").is_null()).select("account_no", pot="scope_no")
     return (
-        rows.join(loans, on=["source", "account_id", "loan_id"], how="left")
-        .join(pots, on=["source", "account_id"], how="left")
+        rows.join(loans, on="loan_no", how="left")
+        .join(pots, on="account_no", how="left")
         .with_columns(scope_no=pl.coalesce("pot", "loan_scope"))
         .select("scope_no", "unit_no", "repayment_id", "paid_date", "amount_cents", "kind")
         .sort("scope_no", "paid_date", "repayment_id")

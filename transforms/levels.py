@@ -74,23 +74,23 @@ def _ints(frame: pl.DataFrame, name: str) -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class _Existing:
-    """Items of a unit or scope by the day on which they begin to exist."""
+    """Sums over the items of a unit or scope by the day on which they begin to exist."""
 
-    order: Ints
     sorted: _Sorted
+    running: tuple[Ints, ...]
 
     @classmethod
-    def by(cls, group: Ints, exists_from: Ints, groups: int) -> _Existing:
-        """Of items in any order."""
+    def by(cls, group: Ints, exists_from: Ints, groups: int, *values: Ints) -> _Existing:
+        """Of items in any order, with the values to be summed."""
         order = np.lexsort((exists_from, group))
-        return cls(order, _Sorted.by(group[order], exists_from[order], groups))
+        running = tuple(_running(each[order]) for each in values)
+        return cls(_Sorted.by(group[order], exists_from[order], groups), running)
 
-    def sum(self, values: Ints, group: Ints, day: Ints) -> Ints:
-        """Sums of the values of the items that exist on the days."""
-        sums = _running(values[self.order])
+    def sums(self, group: Ints, day: Ints) -> list[Ints]:
+        """Sums of each of the values over the items that exist on the days."""
         start = self.sorted.starts[group]
-        total: Ints = sums[start + self.sorted.up_to(group, day)] - sums[start]
-        return total
+        behind = start + self.sorted.up_to(group, day)
+        return [sums[behind] - sums[start] for sums in self.running]
 
 
 def _running(values: Ints) -> Ints:
@@ -107,6 +107,7 @@ class Levels:
     def __init__(self, ledger: Ledger) -> None:
         self.units = ledger.units.height
         self.unit_scope = _ints(ledger.units, "scope_no")
+        self.scope_units = np.bincount(self.unit_scope, minlength=self.units)
         self.tolerance = _ints(ledger.units, "tolerance_cents")
         self.rank = {part: _ints(ledger.units, f"{part}_rank") for part in _PARTS}
         self._read_credits(ledger)
@@ -146,8 +147,9 @@ class Levels:
         self.big_charges = _running((self.part["fee"] + self.part["interest"]) * self.is_big)
         places = np.where(self.is_big, np.arange(len(self.due)), len(self.due))
         self.next_big = np.append(np.minimum.accumulate(places[::-1])[::-1], len(self.due))
-        self.of_unit = _Existing.by(self.unit, self.exists_from, self.units)
-        self.of_scope = _Existing.by(self.scope, self.exists_from, self.units)
+        amounts = (self.due, self.part["principal"], self.is_big.astype(np.int64))
+        self.of_unit = _Existing.by(self.unit, self.exists_from, self.units, *amounts)
+        self.of_scope = _Existing.by(self.scope, self.exists_from, self.units, self.due)
 
     def _find_regular(self, ledger: Ledger) -> Flags:
         """Per scope: whether levels tell its state."""
@@ -180,22 +182,26 @@ class Levels:
         scope, start = self.unit_scope[unit], self.by_level.starts[unit]
         end = self.by_level.starts[unit + 1]
         money = self.credited(scope, day)
-        reached = start + self.by_level.up_to(unit, money)
+        counted = self.by_level.up_to(unit, money)
+        reached = start + counted
         partly = self._covered(reached, money, reached < end)
         paid_principal = self._paid("principal", reached, partly, unit, reached < end)
         covered = self.due_sum[reached] - self.due_sum[start] + partly
         principal = self.principal_sum[reached] - self.principal_sum[start] + paid_principal
-        first_open = np.minimum(self.next_big[start + self.by_level.up_to(unit, money + self.tolerance[unit])], end)
+        is_exact = not self.tolerance.any()
+        tolerated = counted if is_exact else self.by_level.up_to(unit, money + self.tolerance[unit])
+        first_open = np.minimum(self.next_big[start + tolerated], end)
         behind_late = start + self.by_due_day.before(unit, day)
         is_late = first_open < behind_late
-        owed = np.maximum(self.of_scope.sum(self.due, scope, day), 0)
-        surplus = np.where(unit == scope, np.maximum(money - owed, 0), 0)
-        existing_due = self.of_unit.sum(self.due, unit, day)
-        existing_big = self.of_unit.sum(self.is_big.astype(np.int64), unit, day)
+        existing_due, existing_principal, existing_big = self.of_unit.sums(unit, day)
+        is_shared = self.scope_units[scope] > 1
+        owed = existing_due.copy()
+        owed[is_shared] = self.of_scope.sums(scope[is_shared], day[is_shared])[0]
+        surplus = np.where(unit == scope, np.maximum(money - np.maximum(owed, 0), 0), 0)
         return {
             **self._late(unit, money, first_open, behind_late, is_late),
             "is_late": is_late,
-            "outstanding_principal_cents": self.of_unit.sum(self.part["principal"], unit, day) - principal,
+            "outstanding_principal_cents": existing_principal - principal,
             "remaining_cents": existing_due - covered - surplus,
             "surplus_cents": surplus,
             "open_count": existing_big - (self.big_count[first_open] - self.big_count[start]),

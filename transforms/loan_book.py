@@ -7,10 +7,9 @@ from datetime import date
 
 import polars as pl
 
-from transforms import charge_offs, course, defaults, delinquency, five_tier, performance, standing, strings
+from transforms import charge_offs, course, defaults, delinquency, five_tier, history, performance, standing, strings
 from transforms.course import Course
 from transforms.feeds import CASH_KINDS
-from transforms.history import history
 from transforms.ledger import Ledger
 from transforms.months import last_month_end
 from transforms.policy import Policy
@@ -24,7 +23,7 @@ class LoanBook:
     today: pl.DataFrame
     """Standing of every unit that has started."""
     months: pl.DataFrame
-    """Month-ends of loans with their codes: unit_no, month_end, …, is_closing, plain_code, pboc_code."""
+    """Month-ends of loans with their codes: unit_no, month_end, month_no, …, is_closing, plain_code, pboc_code."""
     story: Course
     episodes: pl.DataFrame
     """Defaults by unit_no."""
@@ -61,9 +60,9 @@ def keep(settlement: Settlement, items: pl.DataFrame, events: pl.DataFrame, poli
     floors = five_tier.floors(story, episodes, policy)
     charged_off = charge_offs.charge_offs(story, settlement)
     first = delinquency.first_instalment(entries, items, story)
-    months = performance.monthly(
-        history(settlement, today, deferred, policy, last_day), entries, items, story, charged_off
-    )
+    cells = history.grid(settlement, today, last_day)
+    ends = history.history(settlement, cells, deferred, policy)
+    months = performance.monthly(ends, cells, entries, items, story, charged_off)
     who = story.loans.select("unit_no", "source", "account_id", "loan_id")
     found = (
         episodes.filter(~pl.col("is_over")).drop("is_over", "default_cause"),
@@ -102,7 +101,9 @@ def keep(settlement: Settlement, items: pl.DataFrame, events: pl.DataFrame, poli
             is_in_credit=pl.col("remaining_cents") < 0,
             is_settled=pl.col("open_count") == 0,
         ).with_columns(is_forborne=pl.col("is_observed") | pl.col("is_deferred")),
-        history=months.join(who, on="unit_no").with_columns(bucket=standing.bucket(pl.col("bucket_no"))),
+        history=months.with_columns(
+            entries.of_units(months, "source", "account_id", "loan_id"), bucket=standing.bucket(pl.col("bucket_no"))
+        ),
         defaults=episodes.join(who, on="unit_no"),
     )
 
@@ -113,7 +114,7 @@ def _strings(months: pl.DataFrame, story: Course, last_day: date) -> pl.DataFram
     starts = story.loans.select("unit_no", "start")
     by_loan = story.loans.filter(pl.col("pboc_grain") == "loan").select("unit_no", "start")
     whose = by_loan.join(performance.closing_months(months), on="unit_no", how="left")
-    codes = months.select("unit_no", "month_end", code="pboc_code")
+    codes = months.select("unit_no", "month_no", code="pboc_code")
     return (
         strings.history_24m(months, starts, end, "unit_no")
         .join(strings.pboc(codes, whose, end, "unit_no"), on="unit_no", how="left")
@@ -143,4 +144,5 @@ def _deferred_now(deferred: pl.DataFrame, last_day: date) -> pl.DataFrame:
 def _last_due(items: pl.DataFrame, last_day: date) -> pl.DataFrame:
     """One row per unit: last_due_date of the items that exist on the last day."""
     exists = (pl.col("exists_from") <= last_day) & (pl.col("exists_to") > last_day).fill_null(value=True)
-    return items.filter(exists).group_by("unit_no").agg(last_due_date=pl.col("due_date").max())
+    found = items.select("unit_no", "due_date", "exists_from", "exists_to").filter(exists)
+    return found.group_by("unit_no").agg(last_due_date=pl.col("due_date").max())

@@ -10,6 +10,7 @@ from transforms.charge_offs import is_charged_off
 from transforms.course import Course
 from transforms.delinquency import settled_by_waiver
 from transforms.ledger import Ledger
+from transforms.month_grid import MonthGrid
 
 CODES = ("D", "Z", "G", "C", "B", "7", "6", "5", "4", "3", "2", "1", "#", "M", "N", "*")
 """All codes of a month that is on the book, worst or most telling first; `/` stands before the start."""
@@ -17,38 +18,39 @@ _SPECIAL = {"guarantor_paid": "D", "settled_in_kind": "Z"}
 
 
 def monthly(
-    months: pl.DataFrame, ledger: Ledger, items: pl.DataFrame, story: Course, charged_off: pl.DataFrame
+    months: pl.DataFrame,
+    grid: MonthGrid,
+    ledger: Ledger,
+    items: pl.DataFrame,
+    story: Course,
+    charged_off: pl.DataFrame,
 ) -> pl.DataFrame:
-    """The month-ends of loans with is_charged_off, pboc_code, and plain_code: the same but for a closing month.
+    """The month-ends of loans that are kept, with is_charged_off, pboc_code, and plain_code: but for a closing month.
 
     Args:
-        months: unit_no, month_end, bucket_no, past_due_cents, remaining_cents, is_settled, is_closing.
+        months: one row per cell of the grid, in its order: unit_no, month_end, bucket_no, past_due_cents,
+            remaining_cents, is_settled, is_closing, is_kept.
+        grid: loans and months.
         ledger: gives the items that exist.
         items: every item.
         story: the course of the loans.
         charged_off: unit_no, charged_off_on.
     """
-    here = ["unit_no", "month_end"]
-    rows = (
-        months.join(_special(story), on=here, how="left")
-        .join(_lossy(story), on=here, how="left")
-        .join(_due(ledger, items), on=here, how="left")
-        .join(_late(story), on=here, how="left")
-        .join(_unknown(story), on="unit_no", how="left")
-        .join(charged_off.select("unit_no", "charged_off_on"), on="unit_no", how="left")
-        .with_columns(
-            pl.col("is_lossy", "is_due", "was_late").fill_null(value=False),
-            charged_off_on=pl.when(pl.col("charged_off_on") <= pl.col("month_end")).then("charged_off_on"),
-            is_unknown=(pl.col("unknown_from") <= pl.col("month_end")).fill_null(value=False),
-        )
-        .with_columns(
-            is_charged_off=is_charged_off(),
-        )
-    )
+    charged_off_on = grid.days(charged_off, "charged_off_on")
+    unknown_from = grid.days(_unknown(story), "unknown_from")
+    rows = months.with_columns(
+        special=grid.texts(_special(story), "month_end", "special"),
+        is_lossy=grid.marked(settled_by_waiver(story), "settled_on"),
+        is_due=grid.marked(_due(ledger, items), "due_date"),
+        was_late=grid.marked(_late(story), "due_date"),
+        charged_off_on=pl.when(charged_off_on <= pl.col("month_end")).then(charged_off_on),
+        is_unknown=(unknown_from <= pl.col("month_end")).fill_null(value=False),
+    ).filter("is_kept")
+    rows = rows.with_columns(is_charged_off=is_charged_off())
     return rows.with_columns(
         plain_code=pl.coalesce("special", plain_code()),
         pboc_code=month_code(),
-    ).drop("special", "is_lossy", "is_due", "was_late", "unknown_from", "is_unknown", "charged_off_on")
+    ).drop("special", "is_lossy", "is_due", "was_late", "is_unknown", "charged_off_on", "is_kept")
 
 
 def month_code() -> pl.Expr:
@@ -91,35 +93,22 @@ def _special(story: Course) -> pl.DataFrame:
     )
 
 
-def _lossy(story: Course) -> pl.DataFrame:
-    """Months in which a waiver settled the loan: unit_no, month_end, is_lossy."""
-    closed = settled_by_waiver(story)
-    return closed.select("unit_no", month_end=pl.col("settled_on").dt.month_end(), is_lossy=pl.lit(value=True)).unique()
-
-
 def _due(ledger: Ledger, items: pl.DataFrame) -> pl.DataFrame:
-    """Months in which something fell due that exists at their end: unit_no, month_end, is_due."""
+    """Items that exist at the end of the month in which they fall due: unit_no, due_date."""
+    tolerance = pl.Series(ledger.units["tolerance_cents"].to_numpy()[items["unit_no"].to_numpy()])
+    is_big = items["due_cents"] > tolerance
     end = pl.col("due_date").dt.month_end()
-    return (
-        items.join(ledger.units.select("unit_no", "tolerance_cents"), on="unit_no")
-        .filter(
-            (pl.col("due_cents") > pl.col("tolerance_cents"))
-            & (pl.col("exists_from") <= end)
-            & (pl.col("exists_to") > end).fill_null(value=True)
-        )
-        .select("unit_no", month_end=end, is_due=pl.lit(value=True))
-        .unique()
+    changes = (pl.col("exists_from") > pl.col("due_date")) | pl.col("exists_to").is_not_null()
+    is_there = (pl.col("exists_from") <= end) & (pl.col("exists_to") > end).fill_null(value=True)
+    rows = items.select("unit_no", "due_date", "exists_from", "exists_to", changes=changes).filter(is_big)
+    return pl.concat([rows.filter(~pl.col("changes")), rows.filter("changes").filter(is_there)]).select(
+        "unit_no", "due_date"
     )
 
 
 def _late(story: Course) -> pl.DataFrame:
-    """Months in which an item due then was late: unit_no, month_end, was_late."""
-    end = pl.col("due_date").dt.month_end()
-    return (
-        story.late.filter(pl.col("first_day") <= end)
-        .select("unit_no", month_end=end, was_late=pl.lit(value=True))
-        .unique()
-    )
+    """Items that were late in the month in which they fell due: unit_no, due_date."""
+    return story.late.filter(pl.col("first_day") <= pl.col("due_date").dt.month_end()).select("unit_no", "due_date")
 
 
 def _unknown(story: Course) -> pl.DataFrame:
@@ -137,12 +126,13 @@ def closing_months(months: pl.DataFrame) -> pl.DataFrame:
     """One row per loan settled at every month-end since its closing month: unit_no, closing_month.
 
     Args:
-        months: unit_no, month_end, is_settled; months without a row are settled ones.
+        months: unit_no, month_end, is_settled, sorted; months without a row are settled ones.
     """
-    is_open = ~pl.col("is_settled")
-    last_open = pl.col("month_end").filter(is_open).max()
-    behind = pl.col("month_end").filter((pl.col("month_end") > last_open) | last_open.is_null()).min()
-    return months.group_by("unit_no").agg(closing_month=behind).drop_nulls()
+    is_first = (pl.col("unit_no") != pl.col("unit_no").shift(1)).fill_null(value=True)
+    is_last = (pl.col("unit_no") != pl.col("unit_no").shift(-1)).fill_null(value=True)
+    begins = pl.col("is_settled") & (is_first | ~pl.col("is_settled").shift(1))
+    settled = months.filter(begins).group_by("unit_no").agg(closing_month=pl.col("month_end").max())
+    return settled.join(months.filter(is_last & pl.col("is_settled")), on="unit_no", how="semi")
 
 
 def account_months(months: pl.DataFrame, accounts: pl.DataFrame, last_end: date) -> tuple[pl.DataFrame, pl.DataFrame]:

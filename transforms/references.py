@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from transforms.feeds import CREDIT_KINDS, FEEDS
+from transforms.lookup import looked_up
 from transforms.refusals import Refusal
-from transforms.versions import latest
+from transforms.versions import latest, stands_alone
 
-_INSTALLMENTS, _REPAYMENTS, _EVENTS, _ORDERS = (
-    FEEDS[name] for name in ("installments", "repayments", "events", "orders")
-)
+_FEEDS = ("installments", "repayments", "events", "orders")
+_REPAYMENTS = FEEDS["repayments"]
+_Rule = tuple[Refusal, pl.Expr]
 _HOLDS = pl.col("waits_for").list.len() == 0
 
 
@@ -23,9 +24,12 @@ _HOLDS = pl.col("waits_for").list.len() == 0
 class Resolved:
     """The facts that hold, one row per key, and every row that waits."""
 
+    loans: pl.DataFrame
+    """One row per loan: loan_no (dense, by account_no and loan_id), account_no, source, account_id, loan_id."""
     installments: pl.DataFrame
+    """With loan_no."""
     repayments: pl.DataFrame
-    """With is_void and, for chargebacks, target_loan: the loan of the repayment they refer to."""
+    """With loan_no, is_void and, for chargebacks, target_loan_no: the loan of the repayment they refer to."""
     events: pl.DataFrame
     orders: pl.DataFrame
     waiting: dict[str, pl.DataFrame]
@@ -36,39 +40,41 @@ def resolve(facts: dict[str, pl.DataFrame], accounts: pl.DataFrame) -> Resolved:
     """Which rows of the four feeds of an account hold.
 
     Args:
-        facts: every row of installments, repayments, events and orders of some accounts, with order_no.
-        accounts: one row per account that exists: account_no, source, account_id, allocation.
+        facts: every row of installments, repayments, events and orders of some accounts, with account_no and order_no.
+        accounts: one row per account that exists: account_no, allocation.
     """
-    known = accounts.select("source", "account_id", "allocation")
-    installments, waiting_installments = _installments(_with_account(facts["installments"], known))
-    loans = installments.select("source", "loan_id", "account_id").unique().with_columns(loan_holds=True)
-    repayments = _with_loan(_with_account(facts["repayments"], known), loans)
-    repayments = repayments.with_columns(_reasons(_MISSES_ACCOUNT, _MISSES_LOAN, _NAMES_NO_LOAN))
-    holding, waiting_repayments = _repayments(repayments)
-    events = _with_loan(_with_account(facts["events"], known), loans).with_columns(
-        _reasons(_MISSES_ACCOUNT, _MISSES_LOAN)
-    )
-    orders = _with_account(facts["orders"], known).with_columns(_reasons(_MISSES_ACCOUNT))
+    known = accounts.select("account_no", "allocation")
+    rows = {feed: facts[feed].with_columns(looked_up(facts[feed], known, ["account_no"])) for feed in _FEEDS}
+    installments, loans, waiting_installments = _installments(rows["installments"])
+    repayments, waiting_repayments = _repayments(_with_loan(rows["repayments"], loans))
+    events, waiting_events = _parted(_with_loan(rows["events"], loans), _MISSES_ACCOUNT, _MISSES_LOAN)
+    orders, waiting_orders = _parted(rows["orders"], _MISSES_ACCOUNT)
     return Resolved(
+        loans=loans,
         installments=installments,
-        repayments=holding,
-        events=_latest(events.filter(_HOLDS), "events"),
-        orders=_latest(orders.filter(_HOLDS), "orders"),
+        repayments=repayments,
+        events=_latest(events, "events"),
+        orders=_latest(orders, "orders"),
         waiting={
             "installments": waiting_installments,
             "repayments": waiting_repayments,
-            "events": events.filter(~_HOLDS),
-            "orders": orders.filter(~_HOLDS),
+            "events": waiting_events,
+            "orders": waiting_orders,
         },
     )
 
 
 _MISSES_ACCOUNT = (Refusal.ORPHAN, pl.col("allocation").is_null())
-_MISSES_LOAN = (Refusal.ORPHAN, pl.col("loan_id").is_not_null() & pl.col("loan_holds").is_null())
+_MISSES_LOAN = (Refusal.ORPHAN, pl.col("loan_id").is_not_null() & pl.col("loan_no").is_null())
 _NAMES_NO_LOAN = (Refusal.NO_LOAN, pl.col("loan_id").is_null() & (pl.col("allocation") == "loan"))
 
 
-def _reasons(*rules: tuple[Refusal, pl.Expr]) -> pl.Expr:
+def _fails(*rules: _Rule) -> pl.Expr:
+    """Whether any rule applies to the row; a deletion needs no reference."""
+    return pl.any_horizontal(rule for _, rule in rules).fill_null(value=False) & ~pl.col("is_deleted")
+
+
+def _reasons(*rules: _Rule) -> pl.Expr:
     """The codes of the reasons that apply, sorted and each once; a deletion needs no reference."""
     codes = [
         pl.when(pl.any_horizontal(rule for code, rule in rules if code is refusal).fill_null(value=False))
@@ -80,40 +86,74 @@ def _reasons(*rules: tuple[Refusal, pl.Expr]) -> pl.Expr:
     return pl.when(pl.col("is_deleted")).then(pl.lit([], pl.List(pl.String))).otherwise(found).alias("waits_for")
 
 
+def _parted(rows: pl.DataFrame, *rules: _Rule) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows that hold, and those that wait, with `waits_for`."""
+    fails = rows.select(_fails(*rules)).to_series()
+    return rows.filter(~fails), rows.filter(fails).with_columns(_reasons(*rules))
+
+
 def _latest(rows: pl.DataFrame, feed: str) -> pl.DataFrame:
-    return latest(rows.lazy(), FEEDS[feed]).collect().drop("waits_for")
-
-
-def _with_account(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """The row with its account's allocation; null where there is no such account."""
-    return rows.join(known, on=["source", "account_id"], how="left")
+    """One row per key: the latest; only keys that several rows have are put in order."""
+    is_alone = stands_alone(rows, FEEDS[feed])
+    several = latest(rows.filter(~is_alone).lazy(), FEEDS[feed]).collect()
+    return pl.concat([rows.filter(is_alone & ~rows["is_deleted"]), several])
 
 
 def _with_loan(rows: pl.DataFrame, loans: pl.DataFrame) -> pl.DataFrame:
-    return rows.join(loans, on=["source", "loan_id", "account_id"], how="left")
+    loan = ["account_no", "loan_id"]
+    return rows.with_columns(looked_up(rows, loans.select(*loan, "loan_no"), loan))
 
 
-def _installments(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Winning instalments and waiting ones; a loan is of the account that its latest delivered instalment names."""
-    rows = rows.with_columns(_reasons(_MISSES_ACCOUNT))
-    winners = _latest(rows.filter(_HOLDS), "installments")
+def _installments(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Winning instalments, their loans, and waiting ones; a loan is of the account that its latest one names."""
+    holding, waiting = _parted(rows, _MISSES_ACCOUNT)
+    winners = _latest(holding, "installments")
     loan = ["source", "loan_id"]
-    owner = (
-        winners.sort("order_no", "plan_date", "installment_no", descending=[True, False, False], nulls_last=False)
+    named = winners.select("account_no", "source", "account_id", "loan_id").unique(["account_no", "loan_id"])
+    contested = named.filter(pl.struct(loan).is_duplicated())
+    owners = (
+        winners.join(contested.select(loan).unique(), on=loan, how="semi")
+        .sort("order_no", "plan_date", "installment_no", descending=[True, False, False], nulls_last=False)
         .unique(loan, keep="first", maintain_order=True)
-        .select(*loan, owner="account_id")
     )
-    winners = winners.join(owner, on=loan, how="left")
-    strays = winners.filter(pl.col("owner") != pl.col("account_id")).drop("owner")
-    waiting = pl.concat(
-        [rows.filter(~_HOLDS), strays.with_columns(waits_for=pl.lit([Refusal.ORPHAN.value], pl.List(pl.String)))],
-        how="diagonal_relaxed",
+    others = contested.join(owners, on=["account_no", "loan_id"], how="anti").select("account_no", "loan_id")
+    loans = (
+        named.join(others, on=["account_no", "loan_id"], how="anti")
+        .sort("account_no", "loan_id")
+        .with_row_index("loan_no")
     )
-    return winners.filter(pl.col("owner") == pl.col("account_id")).drop("owner"), waiting
+    strays = winners.join(others, on=["account_no", "loan_id"], how="semi")
+    waits_for = pl.lit([Refusal.ORPHAN.value], pl.List(pl.String))
+    return (
+        _with_loan(winners, loans).filter(pl.col("loan_no").is_not_null()),
+        loans,
+        pl.concat([waiting, strays.with_columns(waits_for=waits_for)]),
+    )
 
 
 def _repayments(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Winning repayments with is_void, and waiting ones: first what refers to nothing, then chargebacks, reversals."""
+    """Winning repayments with is_void and target_loan_no, and waiting ones.
+
+    A row that holds, has its key alone, names no other row and is named by none wins as it is.
+    """
+    rules = (_MISSES_ACCOUNT, _MISSES_LOAN, _NAMES_NO_LOAN)
+    names_other = rows["refers_to"].is_not_null()
+    named = rows.filter(names_other).select("source", repayment_id="refers_to").unique()
+    is_plain = stands_alone(rows, _REPAYMENTS) & ~names_other & ~rows.select(_fails(*rules)).to_series()
+    plain, entangled = rows.filter(is_plain), rows.filter(~is_plain)
+    key = ["source", "repayment_id"]
+    entangled = pl.concat([entangled, plain.join(named, on=key, how="semi")])
+    winners, waiting = _entangled(entangled.with_columns(_reasons(*rules)))
+    alone = (
+        plain.join(named, on=key, how="anti")
+        .filter(~pl.col("is_deleted"))
+        .with_columns(is_void=pl.lit(value=False), target_loan_no=pl.lit(None, pl.UInt32))
+    )
+    return pl.concat([alone, winners.select(alone.columns)]), waiting
+
+
+def _entangled(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The same of any rows, with `waits_for`: first what refers to nothing, then chargebacks, then reversals."""
     refers = pl.col("refers_to").is_not_null() & ~pl.col("is_deleted")
     is_chargeback = refers & (pl.col("kind") == "chargeback").fill_null(value=False)
     is_reversal = refers & (pl.col("kind") == "reversal").fill_null(value=False)
@@ -164,7 +204,7 @@ def _refer(rows: pl.DataFrame, targets: pl.DataFrame) -> pl.DataFrame:
 
 
 def _voided(winners: pl.DataFrame) -> pl.DataFrame:
-    """With is_void: named by a reversal, or a chargeback of what is void; and target_loan of chargebacks."""
+    """With is_void: named by a reversal, or a chargeback of what is void; and target_loan_no of chargebacks."""
     reversed_keys = (
         winners.filter(pl.col("kind") == "reversal")
         .select("source", repayment_id="refers_to")
@@ -178,14 +218,14 @@ def _voided(winners: pl.DataFrame) -> pl.DataFrame:
         "source",
         pl.col("repayment_id").alias("refers_to"),
         pl.col("is_reversed").alias("target_is_void"),
-        pl.col("loan_id").alias("target_loan"),
+        pl.col("loan_no").alias("target_loan_no"),
     )
     is_chargeback = pl.col("kind") == "chargeback"
     return (
         marked.join(targets, on=["source", "refers_to"], how="left")
         .with_columns(
             is_void=pl.col("is_reversed") | (is_chargeback & pl.col("target_is_void").fill_null(value=False)),
-            target_loan=pl.when(is_chargeback).then("target_loan"),
+            target_loan_no=pl.when(is_chargeback).then("target_loan_no"),
         )
         .drop("is_reversed", "target_is_void")
     )

@@ -14,6 +14,7 @@ from transforms.levels import Levels
 from transforms.unrolled import FIGURES, change_days, parts_paid
 
 _EPOCH = date(1970, 1, 1)
+_AMOUNTS = tuple(name for name in FIGURES if name != "oldest_due_date")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +34,25 @@ class Settlement:
         Args:
             moments: distinct unit_no, day; loans only from their start on.
         """
-        scopes = self.ledger.units["scope_no"].to_numpy()
-        is_regular = pl.Series(self.levels.is_regular[scopes[moments["unit_no"].to_numpy()]])
-        by_level = moments.filter(is_regular)
-        unit = by_level["unit_no"].cast(pl.Int64).to_numpy()
-        day = by_level["day"].to_physical().cast(pl.Int64).to_numpy()
+        asked = _in_order(moments.select("unit_no", "day"))
+        unit = asked["unit_no"].cast(pl.Int64).to_numpy()
+        day = asked["day"].to_physical().cast(pl.Int64).to_numpy()
         found = self.levels.figures(unit, day)
-        rows = by_level.select("unit_no", "day").with_columns(
-            pl.Series(name, found[name], dtype=pl.Int64) for name in FIGURES if name != "oldest_due_date"
-        )
+        is_irregular = ~self.levels.is_regular[self.levels.unit_scope[unit]]
+        if is_irregular.any():
+            others = unrolled.figures(self.irregular, asked.filter(pl.Series(is_irregular)))
+            late = others["oldest_due_date"]
+            found["is_late"][is_irregular] = late.is_not_null().to_numpy()
+            found["oldest_due_date"][is_irregular] = late.to_physical().fill_null(0).to_numpy()
+            for name in _AMOUNTS:
+                found[name][is_irregular] = others[name].to_numpy()
         days = pl.Series("oldest_due_date", found["oldest_due_date"].astype(np.int32)).cast(pl.Date)
-        late = pl.Series("is_late", found["is_late"])
-        rows = rows.with_columns(days, late).with_columns(oldest_due_date=pl.when("is_late").then("oldest_due_date"))
-        others = unrolled.figures(self.irregular, moments.filter(~is_regular))
-        return pl.concat([rows.select("unit_no", "day", *FIGURES), others]).sort("unit_no", "day")
+        amounts = (pl.Series(name, found[name], dtype=pl.Int64) for name in _AMOUNTS)
+        return (
+            asked.with_columns(*amounts, days, is_late=pl.Series(found["is_late"]))
+            .with_columns(oldest_due_date=pl.when("is_late").then("oldest_due_date"))
+            .select("unit_no", "day", *FIGURES)
+        )
 
     def settled_dates(self, last_day: date) -> pl.DataFrame:
         """One row per item that is settled by the last day: item_no, settled_date (see `unrolled.settled_dates`)."""
@@ -89,6 +95,13 @@ def settle(ledger: Ledger) -> Settlement:
         credits=ledger.credits.join(irregular, on="scope_no", how="semi", maintain_order="left"),
     )
     return Settlement(ledger, levels, rest, change_days(ledger, pl.lit(date.max)))
+
+
+def _in_order(moments: pl.DataFrame) -> pl.DataFrame:
+    """The moments sorted by unit and day; mostly they are already."""
+    unit, day = moments["unit_no"].to_numpy(), moments["day"].to_physical().to_numpy()
+    place = (unit.astype(np.int64) << 32) + day
+    return moments if (place[1:] >= place[:-1]).all() else moments.sort("unit_no", "day")
 
 
 def _number(day: date) -> int:

@@ -11,6 +11,8 @@ import polars as pl
 
 FOREVER = pl.date(9999, 12, 31)
 """Stands for the end of an open spell where days are compared."""
+_DAYS = 1 << 23
+"""More than twice the number of any day."""
 
 
 def union(spells: pl.LazyFrame, by: str = "unit_no") -> pl.LazyFrame:
@@ -18,15 +20,16 @@ def union(spells: pl.LazyFrame, by: str = "unit_no") -> pl.LazyFrame:
 
     Columns: `by`, first_day, end_day; sorted.
     """
-    reach = pl.col("end_day").cum_max().shift(1).over(by)
-    begins = (pl.col("first_day") > reach).fill_null(value=True)
+    # whose and when as one number, so that one running maximum serves all units
+    reach = _placed(by, "end_day").cum_max().shift(1)
+    begins = (_placed(by, "first_day") > reach).fill_null(value=True)
     return (
         spells.select(by, "first_day", pl.col("end_day").fill_null(FOREVER))
         .filter(pl.col("first_day") < pl.col("end_day"))
         .sort(by, "first_day", "end_day")
         .with_columns(stretch=begins.cum_sum())
-        .group_by(by, "stretch")
-        .agg(pl.col("first_day").min(), pl.col("end_day").max())
+        .group_by("stretch")
+        .agg(pl.col(by, "first_day").first(), pl.col("end_day").max())
         .select(by, "first_day", _open("end_day"))
         .sort(by, "first_day")
     )
@@ -43,7 +46,7 @@ def gaps(spells: pl.LazyFrame, units: pl.LazyFrame, by: str = "unit_no") -> pl.L
     before = (
         spells.join(units.select(by, "start"), on=by)
         .sort(by, "first_day")
-        .select(by, first_day=pl.coalesce(pl.col("end_day").shift(1).over(by), "start"), end_day="first_day")
+        .select(by, first_day=pl.coalesce(_before(by, "end_day"), "start"), end_day="first_day")
     )
     last = spells.group_by(by).agg(is_open=pl.col("end_day").is_null().any(), last_end=pl.col("end_day").max())
     after = (
@@ -115,6 +118,16 @@ def reached(late: pl.LazyFrame, deferred: pl.LazyFrame, days: int) -> pl.LazyFra
         )
         .drop("pushed", "wanted")
     )
+
+
+def _placed(by: str, day: str) -> pl.Expr:
+    """Unit and day as one number: days of later units are greater."""
+    return pl.col(by).cast(pl.Int64) * _DAYS + pl.col(day).to_physical().cast(pl.Int64) + _DAYS // 2
+
+
+def _before(by: str, name: str) -> pl.Expr:
+    """The value of the row before, where that is of the same unit; of sorted rows."""
+    return pl.when(pl.col(by) == pl.col(by).shift(1)).then(pl.col(name).shift(1))
 
 
 def _open(name: str) -> pl.Expr:

@@ -153,13 +153,19 @@ def _limits_on(moments: pl.LazyFrame, limits: pl.LazyFrame) -> pl.LazyFrame:
     limits = limits.sort("valid_from", "order_no")
     # of the versions that start first together, the last in order holds
     is_first = pl.col("valid_from") == pl.col("valid_from").min().over("account_no")
-    first = limits.filter(is_first).sort("order_no").unique("account_no", keep="last", maintain_order=True)
-    return (
-        moments.sort("day")
+    first = limits.filter(is_first).unique("account_no", keep="last", maintain_order=True)
+    several = limits.filter(pl.col("account_no").is_duplicated())
+    later = (
+        moments.join(several, on="account_no", how="semi")
+        .sort("day")
         .join_asof(
-            limits, left_on="day", right_on="valid_from", by="account_no", strategy="backward", check_sortedness=False
+            several, left_on="day", right_on="valid_from", by="account_no", strategy="backward", check_sortedness=False
         )
-        .join(first.select("account_no", first_limit_cents="credit_limit_cents"), on="account_no", how="left")
+        .select("account_no", "day", "credit_limit_cents")
+    )
+    return (
+        moments.join(first.select("account_no", first_limit_cents="credit_limit_cents"), on="account_no", how="left")
+        .join(later, on=["account_no", "day"], how="left")
         .select("account_no", "day", credit_limit_cents=pl.coalesce("credit_limit_cents", "first_limit_cents"))
     )
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import date
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from transforms.months import month_number
+
+Numbers = npt.NDArray[np.int64]
+Letters = npt.NDArray[np.uint8]
 
 SHORT, LONG = 24, 60
 """Months in a string."""
@@ -19,21 +23,21 @@ def history_24m(rows: pl.DataFrame, starts: pl.DataFrame, last_end: date, by: st
     """One row per loan or account: history_24m, the digits of the buckets at the last 24 month-ends, oldest first.
 
     Args:
-        rows: month-end history: `by`, month_end, bucket_no; of several rows of one month the worst counts.
+        rows: month-end history: `by`, month_no, bucket_no; of several rows of one month the worst counts.
         starts: one row per loan or account: `by`, start (null: nothing has started).
         last_end: the last month-end not after the as-of date.
         by: name of the column that says whose row it is.
     """
-    worst = rows.group_by(by, "month_end").agg(code=pl.col("bucket_no").max().cast(pl.String))
     whose = _ending(starts, last_end)
-    return whose.select(by, history_24m=_written(worst, whose, by, SHORT, before="-", missing="0"))
+    digits = rows["bucket_no"].to_numpy().astype(np.uint8) + ord("0")
+    return whose.select(by, history_24m=_written(rows, digits, whose, by, SHORT, before="-", missing="0"))
 
 
 def pboc(rows: pl.DataFrame, whose: pl.DataFrame, last_end: date, by: str) -> pl.DataFrame:
     """One row per loan or account: pboc_24m, pboc_60m, oldest first, up to the closing month or the last month-end.
 
     Args:
-        rows: one row per month: `by`, month_end, code.
+        rows: one row per month: `by`, month_no, code.
         whose: one row per loan or account: `by`, start, closing_month (its end; null: not closed since).
         last_end: the last month-end not after the as-of date.
         by: name of the column that says whose row it is.
@@ -41,7 +45,10 @@ def pboc(rows: pl.DataFrame, whose: pl.DataFrame, last_end: date, by: str) -> pl
     whose = _ending(whose, last_end).with_columns(
         last_no=pl.coalesce(month_number(pl.col("closing_month")), pl.col("last_no"))
     )
-    strings = {f"pboc_{n}m": _written(rows, whose, by, n, before=PBOC_BEFORE, missing="*") for n in (SHORT, LONG)}
+    letters = _letters(rows["code"])
+    strings = {
+        f"pboc_{n}m": _written(rows, letters, whose, by, n, before=PBOC_BEFORE, missing="*") for n in (SHORT, LONG)
+    }
     return whose.select(by, **strings)
 
 
@@ -49,14 +56,14 @@ def metro2_24m(rows: pl.DataFrame, starts: pl.DataFrame, last_day: date, by: str
     """One row per loan: metro2_24m, most recent month first, the first being the last month-end before this month.
 
     Args:
-        rows: month-end history: `by`, month_end, dpd, remaining_cents, is_settled, is_charged_off.
+        rows: month-end history: `by`, month_no, dpd, remaining_cents, is_settled, is_charged_off.
         starts: one row per loan: `by`, start.
         last_day: the as-of date.
         by: name of the column that says whose row it is.
     """
     whose = _ending(starts, last_day.replace(day=1)).with_columns(pl.col("last_no") - 1)
-    codes = rows.select(by, "month_end", code=metro2_code())
-    oldest_first = _written(codes, whose, by, SHORT, before=METRO2_BEFORE, missing=METRO2_SETTLED)
+    letters = _letters(rows.select(metro2_code()).to_series())
+    oldest_first = _written(rows, letters, whose, by, SHORT, before=METRO2_BEFORE, missing=METRO2_SETTLED)
     return whose.select(by, metro2_24m=oldest_first.str.reverse())
 
 
@@ -78,19 +85,34 @@ def _ending(starts: pl.DataFrame, last_end: date) -> pl.DataFrame:
     )
 
 
-def _written(rows: pl.DataFrame, whose: pl.DataFrame, by: str, width: int, *, before: str, missing: str) -> pl.Series:
-    """One string per row of `whose`, in its order: the codes of the months up to last_no, oldest first."""
-    places = (
-        whose.select(by, "last_no", place=pl.int_range(pl.len(), dtype=pl.Int64))
-        .join(rows.select(by, "month_end", "code"), on=by)
-        .with_columns(column=width - 1 - (pl.col("last_no") - month_number(pl.col("month_end"))))
-        .filter(pl.col("column").is_between(0, width - 1))
-        .select("place", "column", "code")
-    )
-    text = np.full((whose.height, width), ord(missing), np.uint8)
-    first = whose["last_no"].to_numpy() - width + 1
+def _letters(codes: pl.Series) -> Letters:
+    """Codes of one character as their bytes."""
+    return np.frombuffer((codes.str.join("").item() or "").encode(), np.uint8)
+
+
+def _written(
+    rows: pl.DataFrame, letters: Letters, whose: pl.DataFrame, by: str, width: int, *, before: str, missing: str
+) -> pl.Series:
+    """One string per row of `whose`, in its order: the letters of the months up to last_no, oldest first.
+
+    Of several letters of one month the greatest is written.
+    """
+    last = whose["last_no"].to_numpy().astype(np.int64)
+    place, is_asked = _places(rows[by].to_numpy(), whose[by].to_numpy())
+    column = rows["month_no"].to_numpy() - last[place] + width - 1 if whose.height else place
+    is_meant = is_asked & (column >= 0) & (column < width)
+    text = np.zeros((whose.height, width), np.uint8)
+    np.maximum.at(text.reshape(-1), (place * width + column)[is_meant], letters[is_meant])
     start = whose["start_no"].fill_null(2**30).to_numpy()
-    text[first[:, None] + np.arange(width)[None, :] < start[:, None]] = ord(before)
-    letters = np.frombuffer("".join(places["code"].to_list()).encode(), np.uint8)
-    text[places["place"].to_numpy(), places["column"].to_numpy()] = letters
+    is_before = (last - width + 1)[:, None] + np.arange(width)[None, :] < start[:, None]
+    text = np.where(text > 0, text, np.where(is_before, ord(before), ord(missing)).astype(np.uint8))
     return pl.Series(text.reshape(-1).view(f"S{width}").astype(f"U{width}").tolist(), dtype=pl.String)
+
+
+def _places(numbers: Numbers, among: Numbers) -> tuple[Numbers, npt.NDArray[np.bool_]]:
+    """The place of each number among distinct others, and whether it is one of them."""
+    if not len(among):
+        return np.zeros(len(numbers), np.int64), np.zeros(len(numbers), np.bool_)
+    order = np.argsort(among, kind="stable")
+    place = order[np.minimum(np.searchsorted(among, numbers, sorter=order), len(among) - 1)]
+    return place, among[place] == numbers

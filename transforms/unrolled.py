@@ -6,10 +6,15 @@ same for most ledgers without unrolling; `transforms/settle.py` chooses.
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from transforms import spells
 from transforms.ledger import Ledger
+
+_DAY_BITS, _DAY_SHIFT = 23, 1 << 20
+"""Bits for a day in a number made of scope and day, and what makes the earliest day (year 1) no less than 0."""
 
 
 def cover(ledger: Ledger, moments: pl.DataFrame) -> pl.DataFrame:
@@ -22,60 +27,106 @@ def cover(ledger: Ledger, moments: pl.DataFrame) -> pl.DataFrame:
     Returns:
         scope_no, day, the items' columns, covered_cents; and no row for moments without items.
     """
-    rows = (
-        moments.lazy()
-        .join(ledger.items.lazy(), on="scope_no", how="inner")
-        .filter((pl.col("exists_from") <= pl.col("day")) & (pl.col("exists_to") > pl.col("day")).fill_null(value=True))
+    moments = moments.select("scope_no", "day").sort("scope_no", "day").with_row_index("moment")
+    rows = _existing(ledger.items, moments)
+    moment = rows["moment"].to_numpy()
+    rows = rows.with_columns(pot_cents=pl.Series(_pot(ledger.credits, moments)[moment]))
+    owned = ledger.credits.filter(pl.col("kind") == "refund").join(_own_refunds(ledger), on="unit_no", how="semi")
+    if owned.height:
+        rows = _with_own(rows, owned, moments)
+    else:
+        rows = rows.with_columns(own_cents=pl.lit(0, pl.Int64), open_cents="due_cents")
+    filled = _filled(rows["pot_cents"].to_numpy(), rows["open_cents"].to_numpy(), moment)
+    return rows.with_columns(covered_cents=pl.col("own_cents") + pl.Series(filled, dtype=pl.Int64)).drop(
+        "moment", "own_cents", "open_cents", "pot_cents"
     )
-    pot = _pot(ledger, moments.lazy())
-    owned = ledger.credits.lazy().filter(pl.col("kind") == "refund").join(_own_refunds(ledger), on="unit_no")
+
+
+def _existing(items: pl.DataFrame, moments: pl.DataFrame) -> pl.DataFrame:
+    """One row per moment and item that exists then: moment, day, the items' columns; in order of both.
+
+    Args:
+        items: sorted by scope.
+        moments: moment, scope_no, day; sorted.
+    """
+    scope = items["scope_no"].to_numpy()
+    first = np.searchsorted(scope, moments["scope_no"].to_numpy(), side="left")
+    counts = np.searchsorted(scope, moments["scope_no"].to_numpy(), side="right") - first
+    moment = np.repeat(np.arange(moments.height), counts)
+    item = np.arange(len(moment)) - np.repeat(np.cumsum(counts) - counts, counts) + first[moment]
+    day = moments["day"].gather(moment)
+    exists = (items["exists_from"].gather(item) <= day) & (items["exists_to"].gather(item) > day).fill_null(value=True)
+    chosen = item[exists.to_numpy()]
+    return items.select(pl.all().gather(chosen)).with_columns(
+        day=day.filter(exists), moment=pl.Series(moment[exists.to_numpy()])
+    )
+
+
+def _with_own(rows: pl.DataFrame, owned: pl.DataFrame, moments: pl.DataFrame) -> pl.DataFrame:
+    """The rows with what refunds to their own loan cover of them and leave open, and what is left of the pot."""
     refunds = (
         moments.lazy()
-        .join(owned, on="scope_no")
+        .join(owned.lazy(), on="scope_no")
         .filter(pl.col("paid_date") <= pl.col("day"))
         .group_by("scope_no", "day", "unit_no")
         .agg(refund_cents=pl.col("amount_cents").sum())
     )
-    rows = rows.join(refunds, on=["scope_no", "day", "unit_no"], how="left").sort("scope_no", "day", "item_no")
-    own = _fill(pl.col("refund_cents").fill_null(0), pl.col("due_cents"), ["scope_no", "day", "unit_no"])
-    rows = rows.with_columns(own_cents=own).with_columns(
-        open_cents=pl.col("due_cents") - pl.col("own_cents"),
-    )
-    used = rows.group_by("scope_no", "day").agg(used_cents=pl.col("own_cents").sum())
-    rows = (
-        rows.join(pot, on=["scope_no", "day"], how="left")
-        .join(used, on=["scope_no", "day"], how="left")
-        .sort("scope_no", "day", "item_no")
-    )
-    rest = pl.col("pot_cents").fill_null(0) - pl.col("used_cents")
-    filled = _fill(rest, pl.col("open_cents"), ["scope_no", "day"])
+    own = _fill(pl.col("refund_cents").fill_null(0), pl.col("due_cents"), ["moment", "unit_no"])
     return (
-        rows.with_columns(covered_cents=pl.col("own_cents") + filled)
-        .drop("own_cents", "open_cents", "refund_cents", "pot_cents", "used_cents")
+        rows.lazy()
+        .join(refunds, on=["scope_no", "day", "unit_no"], how="left")
+        .sort("moment", "item_no")
+        .with_columns(own_cents=own)
+        .with_columns(
+            open_cents=pl.col("due_cents") - pl.col("own_cents"),
+            pot_cents=pl.col("pot_cents") - pl.col("own_cents").sum().over("moment"),
+        )
+        .drop("refund_cents")
         .collect()
     )
 
 
-def _own_refunds(ledger: Ledger) -> pl.LazyFrame:
+def _own_refunds(ledger: Ledger) -> pl.DataFrame:
     """Units whose refunds fill their own items before the common pot."""
     is_own = (pl.col("allocation") == "account") & pl.col("refund_to_own_loan") & pl.col("loan_id").is_not_null()
-    return ledger.units.lazy().filter(is_own).select("unit_no")
+    return ledger.units.filter(is_own).select("unit_no")
 
 
-def _pot(ledger: Ledger, moments: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per moment with credits up to then: pot_cents."""
-    return (
-        moments.join(ledger.credits.lazy().select("scope_no", "paid_date", "amount_cents"), on="scope_no")
-        .filter(pl.col("paid_date") <= pl.col("day"))
-        .group_by("scope_no", "day")
-        .agg(pot_cents=pl.col("amount_cents").sum())
-    )
+def _pot(paid: pl.DataFrame, moments: pl.DataFrame) -> npt.NDArray[np.int64]:
+    """Credits up to then, in cents, per moment.
+
+    Args:
+        paid: the credits, sorted by scope and paid_date.
+        moments: scope_no, day.
+    """
+    sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(paid["amount_cents"].to_numpy())])
+    places = _scope_day(paid, "paid_date")
+    wanted = _scope_day(moments, "day")
+    behind = np.searchsorted(places, wanted, side="right")
+    before = np.searchsorted(paid["scope_no"].to_numpy(), moments["scope_no"].to_numpy(), side="left")
+    pot: npt.NDArray[np.int64] = sums[np.maximum(behind, before)] - sums[before]
+    return pot
+
+
+def _scope_day(rows: pl.DataFrame, day: str) -> npt.NDArray[np.int64]:
+    """Scope and day as one number that rises with both."""
+    days = rows[day].cast(pl.Date).to_physical().to_numpy().astype(np.int64)
+    return (rows["scope_no"].to_numpy().astype(np.int64) << _DAY_BITS) + days + _DAY_SHIFT
 
 
 def _fill(money: pl.Expr, due: pl.Expr, within: list[str]) -> pl.Expr:
     """What of each due the money fills, first row first."""
     before = due.cum_sum().over(within) - due
     return (money - before).clip(0, due)
+
+
+def _filled(
+    money: npt.NDArray[np.int64], due: npt.NDArray[np.int64], moment: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """The same for rows sorted by their moment."""
+    before = np.cumsum(due) - due
+    first = np.searchsorted(moment, moment, side="left")
+    return np.clip(money - (before - before[first]), 0, due)
 
 
 def parts_paid(covered: pl.Expr) -> list[pl.Expr]:
@@ -165,10 +216,10 @@ def _surplus(ledger: Ledger, scope_days: pl.DataFrame, items: pl.DataFrame) -> p
     """One row per scope and day: credits that are left after the last item."""
     used = items.lazy().group_by("scope_no", "day").agg(used_cents=pl.col("covered_cents").sum())
     return (
-        scope_days.lazy()
-        .join(_pot(ledger, scope_days.lazy()), on=["scope_no", "day"], how="left")
+        scope_days.with_columns(pot_cents=pl.Series(_pot(ledger.credits, scope_days)))
+        .lazy()
         .join(used, on=["scope_no", "day"], how="left")
-        .select("scope_no", "day", surplus_cents=pl.col("pot_cents").fill_null(0) - pl.col("used_cents").fill_null(0))
+        .select("scope_no", "day", surplus_cents=pl.col("pot_cents") - pl.col("used_cents").fill_null(0))
     )
 
 
@@ -189,12 +240,21 @@ def settled_dates(ledger: Ledger, last_day: pl.Expr) -> pl.DataFrame:
 
 def change_days(ledger: Ledger, last_day: pl.Expr) -> pl.DataFrame:
     """Distinct scope_no and day, up to the last day, on which coverage may change."""
-    days = [
-        ledger.credits.lazy().select("scope_no", day="paid_date"),
-        ledger.items.lazy().select("scope_no", day="exists_from"),
-        ledger.items.lazy().select("scope_no", day="exists_to").drop_nulls(),
+    ends = ledger.items.filter(pl.col("exists_to").is_not_null())
+    places = [
+        _scope_day(ledger.credits, "paid_date"),
+        _scope_day(ledger.items, "exists_from"),
+        _scope_day(ends, "exists_to"),
     ]
-    return pl.concat(days).filter(pl.col("day") <= last_day).unique().sort("scope_no", "day").collect()
+    place = np.sort(np.concatenate(places))
+    place = place[np.diff(place, prepend=-1) > 0]
+    days = (place & ((1 << _DAY_BITS) - 1)) - _DAY_SHIFT
+    return pl.DataFrame(
+        {
+            "scope_no": pl.Series(place >> _DAY_BITS, dtype=pl.UInt32),
+            "day": pl.Series(days, dtype=pl.Int32).cast(pl.Date),
+        }
+    ).filter(pl.col("day") <= last_day)
 
 
 def open_spells(ledger: Ledger, last_day: pl.Expr) -> pl.DataFrame:

@@ -53,6 +53,17 @@ def mark_duplicates(new: pl.LazyFrame, held: pl.LazyFrame, feed: Feed) -> pl.Laz
     return new.join(repeats, on="row_no", how="left").with_columns(pl.col("is_duplicate").fill_null(value=False))
 
 
+def stands_alone(rows: pl.DataFrame, feed: Feed) -> pl.Series:
+    """Per row: whether no other row has its key.
+
+    Keys are told apart by their hash, which is cheap; of two that share one by chance both count as not alone.
+    """
+    hashes = rows.select(pl.struct("source", *feed.key).hash()).to_series()
+    ordered = hashes.sort()
+    repeated = ordered.filter(ordered == ordered.shift(1)).unique()
+    return ~hashes.is_in(repeated.implode())
+
+
 def latest(rows: pl.LazyFrame, feed: Feed) -> pl.LazyFrame:
     """One row per key: the latest in order, unless that is a deletion; all columns kept."""
     key = ["source", *feed.key]
@@ -69,13 +80,16 @@ def spans(rows: pl.LazyFrame, feed: Feed) -> pl.LazyFrame:
     beginning of time). Columns as in `rows`, sorted by key, start and order.
     """
     key = ["source", *feed.key]
-    last_deletion = pl.col("order_no").filter("is_deleted").max().over(key)
+    last_deletion = rows.filter("is_deleted").group_by(key).agg(deleted_in=pl.col("order_no").max())
     living = (
-        rows.filter((pl.col("order_no") > last_deletion) | last_deletion.is_null())
+        rows.join(last_deletion, on=key, how="left")
+        .filter((pl.col("order_no") > pl.col("deleted_in")) | pl.col("deleted_in").is_null())
+        .drop("deleted_in")
         .sort(*key, "order_no", "line_number")
         .filter(~is_repeat(feed))
     )
-    is_first = pl.int_range(pl.len()).over(key) == 0
+    # the rows are sorted by key here
+    is_first = pl.any_horizontal(pl.col(name) != pl.col(name).shift(1) for name in key).fill_null(value=True)
     first_start = pl.col("opened_date") if "opened_date" in feed.facts else BEGINNING
     start = pl.coalesce("valid_from", pl.when(is_first).then(first_start), "business_date")
     return living.with_columns(valid_from=start).sort(*key, "valid_from", "order_no")
