@@ -17,7 +17,6 @@ PARTS = (
     ("flows.judging", "_conformed", "parse"),
     ("flows.judging", "_mask", "validate: mark rows"),
     ("flows.judging", "run_suites", "validate: Great Expectations"),
-    ("flows.judging", "_parted", "validate: part rows"),
     ("flows.judging", "_refused", "quarantine"),
     ("transforms.references", "resolve", "settle: references"),
     ("transforms.ledger", "build", "settle: ledger"),

@@ -12,7 +12,8 @@ with DuckDB's types. Two things do not fit; both are mended on the objects of a 
 
 Relied on beyond what GX documents:
 - `SQLDatasource.get_execution_engine` gives the same engine each time, and its attribute `dialect_module` decides 2;
-- `validation_results_store` of a context can be written to, and Data Docs are built from what is in it;
+- `validation_results_store` of a context holds what a run stored under the keys of its result, can be written to, and
+  Data Docs are built from what is in it;
 - a page of Data Docs lies where `to_tuple` of its result's key says;
 - the outline of `exception_info`, and the keys `element_count`, `unexpected_count` and `observed_value` of a result;
 - `set_context(None)` drops the context that `get_context` made current for the process;
@@ -25,12 +26,14 @@ Relied on beyond what GX documents:
 from __future__ import annotations
 
 import functools
+import gc
 import html
 import re
 import shutil
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -78,8 +81,20 @@ def run_suites(
     suites = [suite for suite in suites if suite.checks]
     if not suites:
         return []
-    with _ONE_AT_A_TIME:
+    with _ONE_AT_A_TIME, _collector_at_rest():
         return _run(connection, suites, run_name, docs)
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Keeps the garbage collector from going through GX's objects, which live to the end, again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _run(
@@ -285,7 +300,8 @@ def _build_docs(
                     "exception_message": raised,
                     "exception_traceback": raised,
                 }
-        context.validation_results_store.set(key, validated)
+        if any(_raised(found) is not None for found in validated.results):  # else it is there as it is
+            context.validation_results_store.set(key, validated)
         pages[validated.suite_name] = "/".join(("validations", *key.to_tuple())) + ".html"
     context.build_data_docs(build_index=False)
     shutil.rmtree(docs / "static")  # 4 MB of pictures and fonts, which the pages do without

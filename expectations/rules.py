@@ -138,9 +138,13 @@ def mask_sql(feed: str, rules: Sequence[RowRule], policy: Policy, staged: str, f
     # a row whose key cannot be read is no twin of any other, such as the original plan when its plan_date is no date
     unread = _unread(rules, None, *key)
     is_conflict = f"c.file_no IS NOT NULL AND m.reasons & {unread} = 0"
+    # almost no key stands twice, which its hash tells cheaply
     return f"""
-WITH repeated AS (
-    SELECT {keyed} FROM {staged} WHERE {complete} GROUP BY ALL HAVING count(*) > 1
+WITH suspected AS (
+    SELECT hash({keyed}) AS h FROM {staged} WHERE {complete} GROUP BY h HAVING count(*) > 1
+), repeated AS (
+    SELECT {keyed} FROM {staged} WHERE {complete} AND hash({keyed}) IN (SELECT h FROM suspected)
+    GROUP BY ALL HAVING count(*) > 1
 ), conflicting AS (
     SELECT {", ".join(f"s.{name}" for name in ("file_no", *key))}
     FROM {staged} s JOIN repeated c ON {same("s")} WHERE s.reasons & {unread} = 0

@@ -107,8 +107,7 @@ def _with_lines(run: Run, judged: Judged, fresh: pl.DataFrame) -> pl.DataFrame:
     tonight = fresh.drop_nulls("file_no").select("file_no", "line_number").unique()
     place = ("file_no", "line_number", "line_span")
     spans = [
-        pl.scan_parquet(paths).select(place).join(tonight.lazy(), on=place[:2], how="semi").collect()
-        for paths in judged.accepted.values()
+        rows.select(place).join(tonight.lazy(), on=place[:2], how="semi").collect() for rows in judged.accepted.values()
     ]
     lines = raw_of(run, judged.staged, pl.concat(spans).unique()) if spans else {}
     known = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
@@ -35,27 +34,24 @@ class Intake:
     """One row per accepted delivery: file_no, delivery_no, path, sha256."""
 
 
-def take_in(run: Run, deliveries: pl.DataFrame, accepted: dict[str, list[Path]]) -> Intake:
+def take_in(run: Run, deliveries: pl.DataFrame, accepted: dict[str, pl.LazyFrame]) -> Intake:
     """Adds the accepted rows to the lake.
 
     Args:
         run: the run.
         deliveries: one row per accepted delivery: file_no and the columns of the dataset but delivery_no and run_no.
-        accepted: per feed, Parquet files of accepted rows: file_no, line_number, row_no, row_amount_cents and the
-            fact columns but source.
+        accepted: per feed, the accepted rows: file_no, line_number, row_no, row_amount_cents and the fact columns but
+            source.
     """
     writer = LakeWriter(run.lake, run.run_id, run.run_no, run.workplace("lake"))
-    if accepted.get("customers"):
+    if "customers" in accepted:
         writer.person_key = name_of(run.person_key)
     registry = _register(run, writer, deliveries)
     order = delivery_order(writer.now())
+    placed = registry.select("file_no", "delivery_no", "source").join(order, on="delivery_no").lazy()
     news = {
-        name: pl.scan_parquet(paths)
-        .join(registry.lazy().select("file_no", "delivery_no", "source"), on="file_no")
-        .join(order.lazy(), on="delivery_no")
-        .with_columns(run_no=pl.lit(run.run_no, pl.Int32))
-        for name, paths in accepted.items()
-        if paths
+        name: rows.join(placed, on="file_no").with_columns(run_no=pl.lit(run.run_no, pl.Int32))
+        for name, rows in accepted.items()
     }
     numbers = _number_accounts(run, writer, news)
     duplicates = [pl.DataFrame(schema=_COUNTED)]
@@ -63,9 +59,7 @@ def take_in(run: Run, deliveries: pl.DataFrame, accepted: dict[str, list[Path]])
         feed = FEEDS[name]
         numbered = rows.join(numbers.lazy(), on=["source", "account_id"], how="left") if feed.of_account else rows
         held = _held(run.lake, feed, order, numbered)
-        path = run.workplace("intake") / f"{name}.parquet"
-        mark(numbered, held).sink_parquet(path, compression="lz4")
-        marked = pl.scan_parquet(path)
+        marked = mark(numbered, held)
         facts = added(marked, held)
         duplicates.append(_counted(marked, name))
         writer.add(f"repeats/{name}", marked.filter("is_duplicate"))

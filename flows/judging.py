@@ -38,6 +38,8 @@ IDENTITY_ROWS: dict[str, pl.DataType] = {
     **{name: kind for name, kind in IDENTITIES.facts.items() if name != "source"},
 }
 """Clear values of a delivery's customers: scratch, sealed until the accepted ones are known."""
+MOST_ROWS = 1 << 40
+"""More rows than any delivery has: the numbers of the next one's rows begin behind them."""
 EARLIER_DELIVERIES = 10
 """How many earlier deliveries of a feed say what is usual."""
 
@@ -52,7 +54,7 @@ class Staged:
     line_count: int
     header: str | None
     rows: dict[str, Path]
-    """Per feed: Parquet of conformed rows with file_no."""
+    """Per feed: Parquet of conformed rows with file_no and row_no, which tells all rows of the night apart."""
     identities: Path | None
     """Sealed IDENTITY_ROWS of its customers."""
     faults: tuple[tuple[FileRefusal, str], ...]
@@ -69,8 +71,8 @@ class Judged:
 
     files: pl.DataFrame
     """One row per file and feed: columns of ops.files known so far, file_no, and those of the lake's deliveries."""
-    accepted: dict[str, list[Path]]
-    """Per feed: Parquet of the rows that hold by themselves, of the files that are taken."""
+    accepted: dict[str, pl.LazyFrame]
+    """Per feed: the staged rows that hold by themselves, of the files that are taken."""
     refused: pl.DataFrame
     """Rows refused on their own account: ops.refused_rows without run_id and dates, and file_no."""
     checks: list[CheckResult]
@@ -214,8 +216,9 @@ def _conformed(
     paths = {}
     for feed, feed_mapping in mapping.feeds.items():
         path = run.workplace(f"staged/{feed}") / f"{file_no}.parquet"
-        rows = conform(found.rows, feed, feed_mapping, mapping.reading, context)
-        rows.with_columns(file_no=pl.lit(file_no, pl.Int32)).sink_parquet(path, compression="lz4")
+        rows = conform(found.rows, feed, feed_mapping, mapping.reading, context).with_row_index("row_no")
+        row_no = pl.col("row_no").cast(pl.Int64) + file_no * MOST_ROWS
+        rows.with_columns(row_no=row_no, file_no=pl.lit(file_no, pl.Int32)).sink_parquet(path, compression="lz4")
         paths[feed] = path
     return paths
 
@@ -280,11 +283,11 @@ def judge(run: Run, staged: Sequence[Staged]) -> Judged:
                 + "; ".join(f"{result.suite} {result.column_name or ''}: {result.observed}" for result in broken)
             )
         files = _verdicts(run, connection, staged, tallies)
-    taken = files.filter(pl.col("outcome") == "accepted").select("file_no").unique()
+    bad = {feed: pl.scan_parquet(path).filter(pl.col("reasons") != 0).collect() for feed, path in masked.items()}
     return Judged(
         files=files,
-        accepted={feed: [_parted(run, feed, path, taken)] for feed, path in masked.items()},
-        refused=_refused(run, staged, masked, files),
+        accepted={feed: _accepted(feed, staged, rows, files) for feed, rows in bad.items()},
+        refused=_refused(run, staged, bad, files),
         checks=results,
         staged=tuple(staged),
     )
@@ -301,19 +304,27 @@ def _file_table(staged: Sequence[Staged]) -> pl.DataFrame:
 
 
 def _mask(run: Run, connection: duckdb.DuckDBPyConnection, staged: Sequence[Staged]) -> dict[str, Path]:
-    """Per feed with rows: Parquet of all staged rows with the bits of every reason, also as table masked_<feed>."""
+    """Per feed with rows: Parquet of _MASKED of every staged row, also as view masked_<feed>."""
     masked = {}
     for feed, rules in RULES.items():
-        paths = [str(item.rows[feed]) for item in staged if feed in item.rows]
+        paths = _staged_paths(feed, staged)
         if not paths:
             continue
-        source = f"read_parquet({paths!r})"
+        source = f"read_parquet({[str(path) for path in paths]!r})"
         target = run.workplace("masked") / f"{feed}.parquet"
-        query = mask_sql(feed, rules, run.policy, source, "files")
+        query = f"SELECT {', '.join(_MASKED)} FROM ({mask_sql(feed, rules, run.policy, source, 'files')})"
         connection.execute(f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION lz4)")
         connection.execute(f"CREATE VIEW masked_{feed} AS SELECT * FROM '{target}'")
         masked[feed] = target
     return masked
+
+
+_MASKED = ("row_no", "file_no", "line_number", "line_span", "reasons", "row_amount_cents", "unreadable_count")
+"""What is kept of a row with all its reasons; everything else stands in the staged row of that row_no."""
+
+
+def _staged_paths(feed: str, staged: Sequence[Staged]) -> list[Path]:
+    return [item.rows[feed] for item in staged if feed in item.rows]
 
 
 def _row_suite(connection: duckdb.DuckDBPyConnection, feed: str) -> Suite:
@@ -450,23 +461,27 @@ _KNOWN: dict[str, pl.DataType] = {
 }
 
 
-def _parted(run: Run, feed: str, masked: Path, taken: pl.DataFrame) -> Path:
-    """The rows without a reason, of the files that are taken, each with a number of its own."""
-    path = run.workplace("accepted") / f"{feed}.parquet"
-    is_taken = (pl.col("reasons") == 0) & pl.col("file_no").is_in(taken["file_no"].implode())
-    rows = pl.scan_parquet(masked).filter(is_taken).with_row_index("row_no").cast({"row_no": pl.Int64})
-    rows.sink_parquet(path, compression="lz4")
-    return path
+def _accepted(feed: str, staged: Sequence[Staged], bad: pl.DataFrame, files: pl.DataFrame) -> pl.LazyFrame:
+    """The rows without a reason, of the files that are taken."""
+    taken = set(files.filter(pl.col("outcome") == "accepted")["file_no"])
+    rows = pl.scan_parquet(_staged_paths(feed, staged))
+    if any(item.file_no not in taken for item in staged if feed in item.rows):
+        rows = rows.filter(pl.col("file_no").is_in(sorted(taken)))
+    return rows.filter(~pl.col("row_no").is_in(bad["row_no"].implode())) if bad.height else rows
 
 
-def _refused(run: Run, staged: Sequence[Staged], masked: dict[str, Path], files: pl.DataFrame) -> pl.DataFrame:
+def _refused(run: Run, staged: Sequence[Staged], bad: dict[str, pl.DataFrame], files: pl.DataFrame) -> pl.DataFrame:
     """Every row with a reason of its own, with the line as delivered."""
-    place = ("file_no", "line_number", "line_span")
-    bad = [pl.scan_parquet(path).filter(pl.col("reasons") != 0).select(place).collect() for path in masked.values()]
-    raw = raw_of(run, staged, pl.concat(bad).unique()) if bad else {}
+    places = [rows.select("file_no", "line_number", "line_span") for rows in bad.values()]
+    raw = raw_of(run, staged, pl.concat(places).unique()) if places else {}
     names = files.select("file_no", "source", "path", "sha256").unique()
-    found = [refused_rows(feed, path, names, raw) for feed, path in masked.items()]
-    return pl.concat(found) if found else no_refused_rows()
+    found = [no_refused_rows()]
+    for feed, marked in bad.items():
+        if marked.height:
+            rows = pl.scan_parquet(_staged_paths(feed, staged)).drop("reasons")
+            reasons = marked.lazy().select("row_no", "reasons")
+            found.append(refused_rows(feed, rows.join(reasons, on="row_no"), names, raw))
+    return pl.concat(found)
 
 
 def raw_of(run: Run, staged: Sequence[Staged], places: pl.DataFrame) -> dict[tuple[int, int], str]:

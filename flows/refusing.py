@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 
 import polars as pl
 
@@ -26,17 +25,18 @@ def no_refused_rows() -> pl.DataFrame:
     return pl.DataFrame(schema={name: known[name] for name in (*_FOUND, "raw")})
 
 
-def refused_rows(feed_name: str, masked: Path, files: pl.DataFrame, raw: Mapping[tuple[int, int], str]) -> pl.DataFrame:
+def refused_rows(
+    feed_name: str, rows: pl.LazyFrame, files: pl.DataFrame, raw: Mapping[tuple[int, int], str]
+) -> pl.DataFrame:
     """Rows of one feed with reasons of their own: ops.refused_rows without run_id and dates, and file_no.
 
     Args:
         feed_name: the feed.
-        masked: Parquet file of its rows with all reasons.
+        rows: its refused rows, with all reasons.
         files: file_no, source, path, sha256.
         raw: the line as delivered by file_no and line number.
     """
     feed, rules = FEEDS[feed_name], RULES[feed_name]
-    rows = pl.scan_parquet(masked).filter(pl.col("reasons") != 0)
     marks = [(1 << bit, rule) for bit, rule in enumerate(rules)]
     named = [
         (

@@ -78,11 +78,11 @@ def put(writer: LakeWriter, vault: Vault, rows: pl.DataFrame, by: Seal, beside: 
 def _accepted(run: Run, judged: Judged, intake: Intake) -> pl.DataFrame:
     """The clear values of the accepted rows: the columns of the vault."""
     paths = {item.file_no: item.identities for item in judged.staged if item.identities is not None}
-    taken = judged.accepted.get("customers", [])
+    taken = judged.accepted.get("customers")
     deliveries = intake.deliveries.filter(pl.col("file_no").is_in(list(paths)))
-    if deliveries.is_empty() or not taken:
+    if deliveries.is_empty() or taken is None:
         return pl.DataFrame(schema=SCHEMA)
-    accepted = pl.scan_parquet(taken).select(_PLACE).unique()
+    accepted = taken.select(_PLACE).unique()
     files = judged.files.select("file_no", "source").unique()
     sealed = [
         run.seal.scan([paths[file_no]], IDENTITY_ROWS).with_columns(file_no=pl.lit(file_no, pl.Int32))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from transforms.feeds import Feed
-from transforms.versions import content, mark_duplicates
+from transforms.versions import content, hashed, mark_duplicates
 
 PLACE = ("delivery_no", "line_number")
 """Where a row stands."""
@@ -68,7 +68,9 @@ def added(marked: pl.LazyFrame, held: Held) -> pl.LazyFrame:
     """
     columns = [name for name in held.facts.collect_schema().names() if name != "order_no"]
     new = marked.filter(~pl.col("is_duplicate"))
-    facts = pl.concat([new.select(columns), _parted(new, held.versions, held).select(columns)])
+    facts = new.select(columns)
+    if held.repeats.head(1).collect().height:
+        facts = pl.concat([facts, _parted(new, held.versions, held).select(columns)])
     return _deletions_by_account(facts, held, columns) if held.feed.of_account else facts
 
 
@@ -91,6 +93,8 @@ def _deletions_by_account(facts: pl.LazyFrame, held: Held, columns: list[str]) -
     before = held.facts.select(columns)
     every = pl.concat([before, facts])
     deletions = every.filter("is_deleted").collect().lazy()
+    if deletions.head(1).collect().is_empty():
+        return facts
     deleted = deletions.select(held.key).unique()
     living = every.filter(~pl.col("is_deleted")).join(deleted, on=held.key, how="semi", nulls_equal=True)
     owners = living.select(*held.key, "account_no").unique().collect().lazy()
@@ -106,11 +110,21 @@ def _deletions_by_account(facts: pl.LazyFrame, held: Held, columns: list[str]) -
 
 def links(new: pl.LazyFrame, every: pl.LazyFrame, key: list[str]) -> pl.LazyFrame:
     """Pairs of accounts, smaller number first, that share a value of the key with a new fact: account_no, other_no."""
-    named = new.select(key).unique()
+    named = new.select(hash=hashed(key)).unique()
+    owned = every.select(*key, "account_no", hash=hashed(key)).drop_nulls("account_no")
+    shared = (  # almost no key is, which its hash tells cheaply
+        owned.select("hash", "account_no")
+        .join(named, on="hash", how="semi")
+        .group_by("hash")
+        .agg(first=pl.col("account_no").min(), last=pl.col("account_no").max())
+        .filter(pl.col("first") != pl.col("last"))
+        .collect(engine="streaming")
+    )
+    if shared.is_empty():
+        return pl.LazyFrame(schema={"account_no": pl.Int32, "other_no": pl.Int32})
     spread = (
-        every.select(*key, "account_no")
-        .drop_nulls("account_no")
-        .join(named, on=key, how="semi", nulls_equal=True)
+        owned.join(shared.lazy(), on="hash", how="semi")
+        .join(new.select(key).unique(), on=key, how="semi", nulls_equal=True)
         .group_by(key)
         .agg(first=pl.col("account_no").min(), last=pl.col("account_no").max(), all=pl.col("account_no").unique())
         .filter(pl.col("first") != pl.col("last"))

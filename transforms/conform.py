@@ -201,7 +201,7 @@ def _date(text: pl.Expr, reading: Reading, time_zone: str) -> pl.Expr:
         tail = text.str.slice(10)
         is_moment = tail.str.contains(_TIME_OF_DAY)
         is_good = (text.str.len_bytes() == 10) | is_moment
-        day = pl.when(is_good).then(text.str.slice(0, 10)).str.to_date("%Y-%m-%d", strict=False)
+        day = pl.when(is_good).then(text.str.slice(0, 10)).str.to_date("%Y-%m-%d", strict=False, cache=False)
         if reading.timestamps == "convert":
             day = (
                 pl.when(is_moment & tail.str.contains(r"(Z|[+-]\d{2}(:?\d{2})?)$"))

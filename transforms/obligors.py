@@ -72,12 +72,11 @@ def by_account_alone(loans: pl.LazyFrame, accounts: pl.LazyFrame, policy: Policy
         accounts: status.account_status.
         policy: the rules.
     """
-    own = (
-        rows.select(own_schema(name).keys())
-        for rows, name in ((loans, "status.loan_status"), (accounts, "status.account_status"))
-    )
+    own_loans = loans.select(own_schema("status.loan_status").keys())
+    own_accounts = accounts.select(own_schema("status.account_status").keys())
     nobody = pl.LazyFrame(schema=TABLES["core.customers"].schema)
-    return finish(*own, nobody, policy.model_copy(update={"contagion": "account"})).accounts
+    rules = policy.model_copy(update={"contagion": "account"})
+    return finish(own_loans, own_accounts, nobody, rules).accounts
 
 
 def _with_obligor(accounts: pl.LazyFrame, customers: pl.LazyFrame) -> pl.LazyFrame:

@@ -36,21 +36,37 @@ def mark_duplicates(new: pl.LazyFrame, held: pl.LazyFrame, feed: Feed) -> pl.Laz
         feed: the feed of both.
     """
     key = ["source", *feed.key]
-    several = new.group_by(key).len().filter(pl.col("len") > 1)
-    known = pl.concat([held.select(key), several.select(key)]).unique()
+    known = pl.concat([held.select(key), repeated(new, key)]).unique().collect()
+    if known.is_empty():
+        return new.with_columns(is_duplicate=pl.lit(value=False))
     columns = [*feed.facts, "order_no", "line_number", "row_no"]
     mixed = pl.concat(
         [
             held.with_columns(row_no=pl.lit(None, pl.Int64)).select(columns),
-            new.join(known, on=key, how="semi", nulls_equal=True).select(columns),
+            new.join(known.lazy(), on=key, how="semi", nulls_equal=True).select(columns),
         ]
     )
     repeats = (
         mixed.sort(*key, "order_no", "line_number", "row_no", nulls_last=False)
         .filter(is_repeat(feed) & pl.col("row_no").is_not_null())
-        .select("row_no", is_duplicate=pl.lit(value=True))
+        .select("row_no")
+        .collect()
     )
-    return new.join(repeats, on="row_no", how="left").with_columns(pl.col("is_duplicate").fill_null(value=False))
+    return new.with_columns(is_duplicate=pl.col("row_no").is_in(repeats["row_no"].implode()))
+
+
+def repeated(rows: pl.LazyFrame, key: list[str]) -> pl.LazyFrame:
+    """The keys that stand more than once: found by their hashes, then by themselves."""
+    hashes = rows.select(hash=hashed(key)).group_by("hash").len().filter(pl.col("len") > 1).select("hash").collect()
+    if hashes.is_empty():
+        return rows.select(key).clear()
+    suspects = rows.select(key).filter(hashed(key).is_in(hashes["hash"].implode()))
+    return suspects.group_by(key).len().filter(pl.col("len") > 1).select(key)
+
+
+def hashed(key: list[str]) -> pl.Expr:
+    """A number for a key, for this process alone: equal keys have equal numbers, and others hardly ever."""
+    return pl.struct(key).hash()
 
 
 def stands_alone(rows: pl.DataFrame, feed: Feed) -> pl.Series:

@@ -197,7 +197,10 @@ def test_a_default_at_a_lender_without_consent_shows_nowhere_else() -> None:
         ).lazy(),
         policy,
     )
-    published = {"accounts": said.accounts.collect().to_dicts(), "loans": said.loans.collect().to_dicts()}
+    published: dict[str, Any] = {
+        "accounts": said.accounts.collect().to_dicts(),
+        "loans": said.loans.collect().to_dicts(),
+    }
     assert {row["credit_status"] for row in published["accounts"]} == {"in_default"}, "it reaches over both"
     relations = [relation(1, "controller", "C")]
     alone = asked(relations, [consent("C")], persons=persons, policy=policy, **published)

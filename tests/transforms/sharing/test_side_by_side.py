@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,9 @@ DAY = date(2026, 9, 30)
 
 @pytest.mark.parametrize(("name", "left_out"), [("cn-2023", CARD_TIER), ("cn-card", FIVE_TIER)])
 def test_it_is_the_table_of_the_edges(name: str, left_out: int) -> None:
-    wanted = [tuple(cell for place, cell in enumerate(row) if place not in (1, left_out)) for row in EDGES]
+    wanted: list[tuple[Any, ...]] = [
+        tuple(cell for place, cell in enumerate(row) if place not in (1, left_out)) for row in EDGES
+    ]
     # rows in which nothing but the other policy's class changes are one
     rows = [row for place, row in enumerate(wanted) if place == 0 or row[1:] != wanted[place - 1][1:]]
     ends = [row[0] - 1 for row in rows[1:]]
