@@ -18,6 +18,8 @@ from pathlib import Path
 from flows.invented import Book, write_book, write_night
 
 DEMO_NIGHTS = (date(2026, 9, 28), date(2026, 9, 29), date(2026, 9, 30))
+DEMO_SENT_ON = date(2026, 10, 5)
+"""Day on which the month of the last night is sent to a bureau."""
 DEMO_BOOK = Book(
     accounts=200,
     seed=7,
@@ -136,10 +138,30 @@ consent_id,customer_id,recipient,purpose,granted_date,withdrawn_date
 K-HAND-1,C-HAND,bureau,credit_report,2026-06-01,
 K-HAND-2,C-HAND,river_leasing,loan_application,2026-09-01,
 K-MOVED,C-MOVED,bureau,credit_report,2026-03-01,2026-09-15
+K-01,C0000001,bureau,credit_report,2026-01-01,
+K-02,C0000002,bureau,credit_report,2026-01-01,
+K-03,C0000003,bureau,credit_report,2026-01-01,
+K-04,C0000004,bureau,credit_report,2026-01-01,
+K-05,C0000005,bureau,credit_report,2026-01-01,
+K-06,C0000006,bureau,credit_report,2026-01-01,
+K-07,C0000007,bureau,credit_report,2026-01-01,
+K-08,C0000008,bureau,credit_report,2026-01-01,
+K-09,C0000009,bureau,credit_report,2026-01-01,
+K-10,C0000010,bureau,credit_report,2026-01-01,
+K-11,C0000011,bureau,credit_report,2026-01-01,
+K-12,C0000012,bureau,credit_report,2026-01-01,
 
 = 2026-09-28 | notices_20260928_2.csv
 notice_id,customer_id,loan_id,sent_date,channel_code
 N-HAND,C-HAND,L-HAND,2026-09-16,sms
+N-01,C0000001,,2026-09-15,letter
+N-02,C0000002,,2026-09-15,letter
+N-03,C0000003,,2026-09-15,letter
+N-04,C0000004,,2026-09-15,letter
+N-05,C0000005,,2026-09-15,letter
+N-06,C0000006,,2026-09-15,letter
+N-07,C0000007,,2026-09-15,letter
+N-08,C0000008,,2026-09-15,letter
 
 = 2026-09-28 | screenings_20260928_2.csv
 screening_id,company_id,recipient,purpose,asked_date

@@ -91,6 +91,7 @@ def show_next(warehouse: Path) -> None:
         ),
         ("refused rows", f"tally quarantine show{folder}"),
         ("runs", f"tally runs{folder}"),
+        ("what was sent", f"tally share files{folder}"),
         ("every check", f"{warehouse}/docs/<run>/feeds/index.html and …/published/index.html"),
         ("the file itself", f"{warehouse}/tally.duckdb (read-only; `tally dictionary` explains each column)"),
     ):

@@ -155,15 +155,19 @@ def correct(
         return _publish(run, writer, made, made_on) if made else []
 
 
+def sent_before(lake: Lake, whom: Whom) -> dict[str, Any] | None:
+    """The last file in which a recipient was told a month whole: its row of share.files; None when it was not."""
+    before = whom.of(lake.scan("share/files")).filter(kind=REPORT).sort("run_no", "sent_path").collect()
+    return before.row(-1, named=True) if before.height else None
+
+
 def _refuse_twice(lake: Lake, whom: Whom) -> None:
     """A month is sent to a recipient once.
 
     Raises:
         WrongUse: it was; says when and as what.
     """
-    before = whom.of(lake.scan("share/files")).filter(kind=REPORT).sort("run_no", "sent_path").collect()
-    if before.height:
-        row = before.row(-1, named=True)
+    if (row := sent_before(lake, whom)) is not None:
         raise WrongUse(
             f"The month that ends on {whom.month_end} was sent to {whom.recipient} as {whom.layout} on {row['made_on']}"
             f" ({row['sent_path']}, SHA-256 {row['sha256'][:12]}). `tally share corrections` tells what changed since;"

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from flows.demo import DEMO_FLAWS, DEMO_NIGHTS, OUTCOMES, Flaw, write_demo
+from flows.demo_run import send_demo
 from flows.rebuild import replay
 from flows.stores.tables import read
 from flows.stores.warehouse import Warehouse
@@ -29,6 +30,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> Bank:
     for night in DEMO_NIGHTS:
         write_demo(bank.landing, [night])
         bank.night(night.isoformat())
+    send_demo(bank.settings)
     return bank
 
 
@@ -184,17 +186,31 @@ def test_all_tables_carry_rows(bank: Bank) -> None:
 
 
 def test_who_may_be_told_of_adds_up(bank: Bank) -> None:
-    """C-HAND agreed and was told in time; C-MOVED withdrew; nobody else was ever asked."""
+    """C-HAND and twelve more agreed, eight of whom were told in time; C-MOVED withdrew; nobody else was ever asked."""
     asked = ("share", "check", "--recipient", "bureau", "--purpose", "credit_report", "-w", bank.warehouse)
     told = [line.split(",") for line in tally(*asked, "--format", "csv").out.splitlines()[1:]]
-    assert [row[1] for row in told if not row[-1]] == ["L-HAND"]
+    asked_for = {f"C{number:07}" for number in range(1, 13)}
+    free = [row for row in told if not row[-1]]
+    assert "L-HAND" in {row[1] for row in free}
+    assert {row[2] for row in free} <= {"C-HAND", *asked_for}
+    assert {row[2] for row in told if "no_consent" not in row[-1]} == {"C-HAND", "C-MOVED", *asked_for}
     assert {row[1]: row[-1] for row in told}["L-MOVED"] == "consent_withdrawn no_notice"
     assert bank.ask("SELECT count(*) FROM status.loan_status") == [(len(told),)]
     summary = tally(*asked)
     assert summary.code == 0
-    assert f"1 told + {len(told) - 1} held back" in summary.out
+    assert f"{len(free)} told + {len(told) - len(free)} held back" in summary.out
     earlier = tally(*asked, "--day", "2026-09-20", "--format", "csv").out
     assert [line.split(",")[-1] for line in earlier.splitlines() if ",L-HAND," in line] == ["no_notice"]
+
+
+def test_the_month_sent_adds_up(bank: Bank) -> None:
+    ((subjects, sent, held),) = bank.ask("SELECT DISTINCT subject_count, sent_count, held_back_count FROM share.files")
+    assert (subjects, 1 < sent < subjects) == (sent + held, True)
+    assert bank.ask("SELECT (SELECT count(*) FROM share.sent), (SELECT count(*) FROM share.held_back)") == [
+        (sent, held)
+    ]
+    assert bank.ask("SELECT count(*) FROM status.loan_status") == [(subjects,)]
+    assert send_demo(bank.settings) is None, "once"
 
 
 def test_the_book_is_told_in_metro_2_and_read_back(bank: Bank, tmp_path: Path) -> None:
