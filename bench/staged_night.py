@@ -24,7 +24,7 @@ PARTS = (
     ("transforms.book", "_covered_items", "settle: items"),
     ("transforms.standing", "standing", "standing: loans"),
     ("transforms.book", "_account_status", "standing: accounts"),
-    ("transforms.loan_book", "history", "history: month-ends"),
+    ("transforms.history", "history", "history: month-ends"),
     ("transforms.performance", "monthly", "history: monthly performance"),
     ("transforms.loan_book", "_strings", "history: strings"),
     ("transforms.course", "course", "default and class: course"),

@@ -70,14 +70,14 @@ def assert_both_ways_agree(policy: Policy, deliveries: list[Delivery], last_day:
 
 
 @given(policies(), histories(), st.sampled_from((0, 120)))
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=settings().max_examples // 5)
 def test_any_book_is_the_same(policy: Policy, deliveries: list[Delivery], wait: int) -> None:
     last_day = max(delivery.business_date for delivery in deliveries) + timedelta(days=wait)
     assert_both_ways_agree(policy, deliveries, last_day)
 
 
 @given(st.lists(PLAIN, min_size=1, max_size=4), st.integers(0, 500))
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=settings().max_examples // 5)
 def test_plain_loans_are_the_same(loans: list[list[tuple[int, int]]], age: int) -> None:
     """Loans of one plan each, to which nothing happens but payments: on time, late, early, too much."""
     start = date(2024, 1, 10)
