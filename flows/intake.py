@@ -57,9 +57,10 @@ def take_in(run: Run, deliveries: pl.DataFrame, accepted: dict[str, pl.LazyFrame
     duplicates = [pl.DataFrame(schema=_COUNTED)]
     for name, rows in news.items():
         feed = FEEDS[name]
-        numbered = rows.join(numbers.lazy(), on=["source", "account_id"], how="left") if feed.of_account else rows
-        held = _held(run.lake, feed, order, numbered)
-        marked = mark(numbered, held)
+        held = _held(run.lake, feed, order, rows)
+        marked = mark(rows, held)
+        if feed.of_account:
+            marked = marked.join(numbers.lazy(), on=["source", "account_id"], how="left")
         facts = added(marked, held)
         duplicates.append(_counted(marked, name))
         writer.add(f"repeats/{name}", marked.filter("is_duplicate"))

@@ -53,7 +53,7 @@ def mark(rows: pl.LazyFrame, held: Held) -> pl.LazyFrame:
     """The rows with is_duplicate.
 
     Args:
-        rows: accepted rows: the columns of `held.facts`, row_no and any others.
+        rows: accepted rows: the columns of `held.facts` but account_no, row_no and any others.
         held: what is held of their keys.
     """
     return mark_duplicates(rows, held.versions, held.feed)

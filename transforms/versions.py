@@ -36,7 +36,7 @@ def mark_duplicates(new: pl.LazyFrame, held: pl.LazyFrame, feed: Feed) -> pl.Laz
         feed: the feed of both.
     """
     key = ["source", *feed.key]
-    known = pl.concat([held.select(key), repeated(new, key)]).unique().collect()
+    known = pl.concat([held.select(key), repeated(new, key)]).unique().collect(engine="streaming")
     if known.is_empty():
         return new.with_columns(is_duplicate=pl.lit(value=False))
     columns = [*feed.facts, "order_no", "line_number", "row_no"]
@@ -50,14 +50,15 @@ def mark_duplicates(new: pl.LazyFrame, held: pl.LazyFrame, feed: Feed) -> pl.Laz
         mixed.sort(*key, "order_no", "line_number", "row_no", nulls_last=False)
         .filter(is_repeat(feed) & pl.col("row_no").is_not_null())
         .select("row_no")
-        .collect()
+        .collect(engine="streaming")
     )
     return new.with_columns(is_duplicate=pl.col("row_no").is_in(repeats["row_no"].implode()))
 
 
 def repeated(rows: pl.LazyFrame, key: list[str]) -> pl.LazyFrame:
     """The keys that stand more than once: found by their hashes, then by themselves."""
-    hashes = rows.select(hash=hashed(key)).group_by("hash").len().filter(pl.col("len") > 1).select("hash").collect()
+    by_hash = rows.select(hash=hashed(key)).group_by("hash").len()
+    hashes = by_hash.filter(pl.col("len") > 1).collect(engine="streaming")
     if hashes.is_empty():
         return rows.select(key).clear()
     suspects = rows.select(key).filter(hashed(key).is_in(hashes["hash"].implode()))
