@@ -36,8 +36,9 @@ def keep_identities(run: Run, judged: Judged, intake: Intake) -> None:
     kept = run.vault.scan().collect()
     repeats = run.lake.scan(f"repeats/{IDENTITIES.name}").join(order, on="delivery_no")
     held = Held(IDENTITIES, kept.lazy().join(order, on="delivery_no"), repeats)
-    numbered = rows.lazy().join(order, on="delivery_no").with_row_index("row_no").cast({"row_no": pl.Int64})
-    marked = mark(numbered, held).collect()
+    # numbered once and for all: marking asks for the rows more than once, and a join gives them in any order
+    numbered = rows.lazy().join(order, on="delivery_no").with_row_index("row_no").cast({"row_no": pl.Int64}).collect()
+    marked = mark(numbered.lazy(), held).collect()
     writer.add(f"repeats/{IDENTITIES.name}", marked.filter("is_duplicate").lazy())
     fresh = added(marked.lazy(), held).select(*SCHEMA).collect()
     _add(writer, run.vault, order, kept, fresh)

@@ -53,7 +53,8 @@ def mark(rows: pl.LazyFrame, held: Held) -> pl.LazyFrame:
     """The rows with is_duplicate.
 
     Args:
-        rows: accepted rows: the columns of `held.facts` but account_no, row_no and any others.
+        rows: accepted rows: the columns of `held.facts` but account_no, row_no and any others; read more than once,
+            so a row must have the same row_no each time: a scan or a frame, not a plan that numbers them.
         held: what is held of their keys.
     """
     return mark_duplicates(rows, held.versions, held.feed)
