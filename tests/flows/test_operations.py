@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -34,15 +35,22 @@ L,A,1,2026-02-10,100.00,2026-01-10
 MONEY = "repayment_id,account_id,paid_date,amount,kind,loan_id\n"
 
 
-@pytest.fixture
-def bank(tmp_path: Path) -> Bank:
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Bank:
     """A bank after its first night."""
-    bank = Bank(tmp_path)
+    bank = Bank(tmp_path_factory.mktemp("first"))
     bank.land("accounts_20260210.csv", ACCOUNTS)
     bank.land("installments_20260210.csv", LOANS)
     bank.land("repayments_20260210.csv", MONEY + "P1,A,2026-02-10,10.00,payment,L\n")
     bank.night("2026-02-10")
     return bank
+
+
+@pytest.fixture
+def bank(first: Bank, tmp_path: Path) -> Bank:
+    """The same, to be worked on."""
+    shutil.copytree(first.root, tmp_path, dirs_exist_ok=True)
+    return Bank(tmp_path)
 
 
 def tally(*words: object) -> tuple[int, str]:

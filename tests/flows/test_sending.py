@@ -283,7 +283,7 @@ send(Bank(Path(sys.argv[1]), {"runner": "here"}).settings, PBOC, date(2026, 10, 
 """
 
 
-@pytest.mark.parametrize(("when", "files"), [("before", 0), ("after", 3)])
+@pytest.mark.parametrize(("when", "files"), [pytest.param("before", 0, marks=pytest.mark.slow), ("after", 3)])
 def test_killed_a_file_is_in_the_outbox_only_if_it_is_in_the_ledger(
     when: str, files: int, first: Bank, tmp_path: Path
 ) -> None:
