@@ -14,22 +14,14 @@ from flows.progress import follow
 from flows.run import Run
 from flows.stores import storage
 from transforms.obligors import finish
+from transforms.sharing.sent import MONTH_TABLES
 from transforms.tables import TABLES, own_schema
 
 _FINISHED = ("status.loan_status", "status.account_status")
-_TOLD = (
-    "core.accounts",
-    "core.loans",
-    "core.installments",
-    "core.chargebacks",
-    "core.repayments",
-    "core.events",
-    *_FINISHED,
-)
 
 
 def tables_at(run: Run, month_end: date) -> dict[str, pl.DataFrame]:
-    """The tables of a month-end by published name, inside names; corrected by every fact that came in since.
+    """MONTH_TABLES of a month-end by published name, inside names; corrected by every fact that came in since.
 
     Raises:
         WrongUse: the books do not reach the month-end yet.
@@ -46,9 +38,9 @@ def tables_at(run: Run, month_end: date) -> dict[str, pl.DataFrame]:
         Batch(number, each, run.lake, run.policy, month_end, into)
         for number, each in enumerate(batches(run.lake, accounts))
     ]
-    paths: dict[str, list[tuple[int, Path]]] = {name: [] for name in _TOLD}
+    paths: dict[str, list[tuple[int, Path]]] = {name: [] for name in MONTH_TABLES}
     for worked in follow(run.runner.map(work, tasks), len(tasks), "work out the month-end"):
-        for name in _TOLD:
+        for name in MONTH_TABLES:
             if path := worked.tables.get(name):
                 paths[name].append((worked.number, storage.fetch(path, local)))
     scans = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,30 +34,32 @@ class LayoutName(StrEnum):
     PBOC = "pboc"
 
 
-@share.command("metro2")
-def share_metro2(
-    month: Month,
-    recipient: Recipient = BUREAU,
-    purpose: Purpose = CREDIT_REPORT,
-    made_on: MadeOn = None,
-    force: Force = False,
-    warehouse: Folder = None,
-) -> None:
-    """Make the Metro 2 file of a month, with those alone who may be told, and remember what was sent."""
-    _send(LayoutName.METRO2, month, recipient, purpose, made_on, force=force, warehouse=warehouse)
+def _report(layout: LayoutName, meaning: str) -> None:
+    """Adds the command that sends a month in a layout."""
+
+    @share.command(layout.value, help=meaning)
+    def report(
+        month: Month,
+        recipient: Recipient = BUREAU,
+        purpose: Purpose = CREDIT_REPORT,
+        made_on: MadeOn = None,
+        force: Force = False,
+        warehouse: Folder = None,
+    ) -> None:
+        from flows.sending import Whom, send
+        from flows.settings import Settings
+
+        whom = Whom(layout.value, _month_end(month), recipient, purpose)
+        _show(send(Settings.given(warehouse=warehouse), whom, _day(made_on), force=force))
 
 
-@share.command("pboc")
-def share_pboc(
-    month: Month,
-    recipient: Recipient = BUREAU,
-    purpose: Purpose = CREDIT_REPORT,
-    made_on: MadeOn = None,
-    force: Force = False,
-    warehouse: Folder = None,
-) -> None:
-    """Make the account records of a month in the second-generation style, as XML, CSV and Parquet, likewise."""
-    _send(LayoutName.PBOC, month, recipient, purpose, made_on, force=force, warehouse=warehouse)
+_report(
+    LayoutName.METRO2, "Make the Metro 2 file of a month, with those alone who may be told, and remember what was sent."
+)
+_report(
+    LayoutName.PBOC,
+    "Make the account records of a month in the second-generation style, as XML, CSV and Parquet, likewise.",
+)
 
 
 @share.command("corrections")
@@ -100,23 +101,6 @@ def share_files(warehouse: Folder = None) -> None:
     from flows.settings import Settings
 
     show_files(Settings.given(warehouse=warehouse))
-
-
-def _send(
-    layout: LayoutName,
-    month: datetime,
-    recipient: str,
-    purpose: str,
-    made_on: datetime | None,
-    *,
-    force: bool,
-    warehouse: Path | None,
-) -> None:
-    from flows.sending import Whom, send
-    from flows.settings import Settings
-
-    whom = Whom(layout.value, _month_end(month), recipient, purpose)
-    _show(send(Settings.given(warehouse=warehouse), whom, _day(made_on), force=force))
 
 
 def _show(sending: Sending) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
 import polars as pl
@@ -21,10 +21,9 @@ from flows.stores.lake import Lake, LakeWriter, manifest_name
 from flows.stores.outbox import Outbox
 from flows.stores.tables import read
 from flows.upkeep import publish_upkeep, same_tables, upkeep
-from transforms.bureau import metro2_sending, pboc_sending
 from transforms.bureau.metro2_file import Refused
 from transforms.bureau.pboc_schema import PbocError
-from transforms.policy import Policy
+from transforms.bureau.sending import LAYOUTS, corrections
 from transforms.sending_tables import SENDING_TABLES
 from transforms.sharing.lawful import Asked
 from transforms.sharing.sending_gate import Register, judge
@@ -32,32 +31,6 @@ from transforms.sharing.sent import KEY, SENT, Action, Made, Month, adds_up
 
 REPORT, CORRECTIONS = "report", "corrections"
 _WHOM = ("layout", "month_end", "recipient", "purpose")
-
-
-class Layout(Protocol):
-    """What a layout of a bureau can do; see `metro2_sending` and `pboc_sending`."""
-
-    HISTORY: str
-
-    def subjects(self, month: Month, policy: Policy) -> int:
-        """How many subjects the month has."""
-
-    def report(self, month: Month, policy: Policy, judged: pl.DataFrame) -> Made:
-        """The report of the month."""
-
-    def corrections(
-        self,
-        month: Month,
-        policy: Policy,
-        judged: pl.DataFrame,
-        sent: pl.DataFrame,
-        restatements: pl.DataFrame,
-        fraud: pl.DataFrame,
-    ) -> Made:
-        """What is to be changed at the recipient of the month."""
-
-
-LAYOUTS: dict[str, Layout] = {"metro2": metro2_sending, "pboc": pboc_sending}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +118,14 @@ def correct(
         months: dict[date, Month] = {}
         made: list[Sending] = []
         for whom in asked:
-            month = months.setdefault(whom.month_end, _month(run, whom.month_end, made_on))
+            if whom.month_end not in months:
+                months[whom.month_end] = _month(run, whom.month_end, made_on)
+            month = months[whom.month_end]
             judged = _judged(run, whom, month)
             restated = _restatements(run, whom.month_end)
             with _broken_rules():
-                found = LAYOUTS[whom.layout].corrections(month, run.policy, judged, sent[whom], restated, doomed)
-            if not found.is_empty:
+                found = corrections(LAYOUTS[whom.layout], month, run.policy, judged, sent[whom], restated, doomed)
+            if found is not None:
                 made.append(Sending(_name(run.lake, whom), whom, CORRECTIONS, found))
         return _publish(run, writer, made, made_on) if made else []
 
@@ -236,13 +211,9 @@ def _judged(run: Run, whom: Whom, month: Month) -> pl.DataFrame:
     with run.reader() as connection:
         consents, notices = read(connection, "core.consents"), read(connection, "core.notices")
     files = run.lake.scan("share/files").filter(recipient=whom.recipient).select("sending_id").unique()
-    last = (
-        run.lake.scan("share/sent")
-        .join(files, on="sending_id", how="semi")
-        .sort("run_no")
-        .unique(KEY, keep="last", maintain_order=True)
-    )
-    fraud = last.filter(action=Action.FRAUD.value).select(KEY).collect()
+    # a subject deleted as fraud is never sent again, so that this is the last word on it
+    frauds = run.lake.scan("share/sent").filter(action=Action.FRAUD.value)
+    fraud = frauds.join(files, on="sending_id", how="semi").select(KEY).unique().collect()
     asked = Asked(whom.recipient, whom.purpose, month.made_on)
     register = Register(consents, notices, fraud)
     return judge(month.tables, register, run.policy.sharing, asked, month.month_end, LAYOUTS[whom.layout].HISTORY)

@@ -16,8 +16,9 @@ from flows.stores.warehouse import Warehouse
 from tests.flows.command import tally
 from tests.nights import Bank
 from transforms.aggregates.all_risk import SERIES
-from transforms.bureau.metro2_file import IDENTITIES, TABLES_NEEDED, file_of
+from transforms.bureau.metro2_file import IDENTITIES, file_of
 from transforms.refusals import FileRefusal, Refusal
+from transforms.sharing.sent import MONTH_TABLES
 from transforms.tables import TABLES
 
 REFUSED = {reason.value for reason in Refusal}
@@ -216,7 +217,7 @@ def test_the_month_sent_adds_up(bank: Bank) -> None:
 def test_the_book_is_told_in_metro_2_and_read_back(bank: Bank, tmp_path: Path) -> None:
     """Everyone has an invented name and address; the sums are the warehouse's; the command reads what was written."""
     with Warehouse(bank.warehouse).reader() as connection:
-        tables = {name: read(connection, name) for name in (*TABLES_NEEDED, "core.customers")}
+        tables = {name: read(connection, name) for name in (*MONTH_TABLES, "core.customers")}
     people = tables["core.customers"].with_columns(
         name=pl.lit("Ann Roe"), address=pl.lit("1 Long Road"), city=pl.lit("Springfield")
     )

@@ -17,13 +17,14 @@ import pytest
 
 from flows.errors import CheckFailed, WrongUse
 from flows.rebuild import replay
-from flows.sending import LAYOUTS, Sending, Whom, correct, send
+from flows.sending import Sending, Whom, correct, send
 from flows.stores.outbox import Outbox
 from tests.flows.canaries import NAME, NUMBER, leaks, names
 from tests.flows.command import tally
 from tests.nights import Bank
 from transforms.bureau.metro2_records import read, split
 from transforms.bureau.pboc_xml import parsed
+from transforms.bureau.sending import LAYOUTS
 from transforms.sharing.sent import Made
 
 ROOT = Path(__file__).parents[2]
@@ -171,7 +172,7 @@ def test_a_month_is_sent_once_unless_forced(reported: tuple[Bank, dict[str, Send
         send(bank.settings, METRO2, date(2026, 10, 6))
     assert send(bank.settings, METRO2, date(2026, 10, 6), force=True).sending_id == "metro2-2026-09-bureau-2"
     other = Whom("metro2", MONTH, "other", "credit_report")
-    assert send(bank.settings, other, date(2026, 10, 6)).made.is_empty, "nobody agreed that another one is told"
+    assert send(bank.settings, other, date(2026, 10, 6)).made.sent.is_empty(), "nobody agreed that another one is told"
 
 
 def test_nothing_changed_makes_no_file(reported: tuple[Bank, dict[str, Sending]], tmp_path: Path) -> None:

@@ -19,17 +19,6 @@ from transforms.bureau.metro2_records import SCHEMAS, UNREADABLE, Metro2File, jo
 from transforms.bureau.metro2_rules import check
 from transforms.policy import Policy
 
-TABLES_NEEDED = (
-    "core.accounts",
-    "core.loans",
-    "core.installments",
-    "core.chargebacks",
-    "core.repayments",
-    "core.events",
-    "status.loan_status",
-    "status.account_status",
-)
-"""Published tables, all of the month-end, that a file is made of."""
 DELETIONS_SCHEMA: dict[str, pl.DataType] = {"source": pl.String(), "loan_id": pl.String(), "code": pl.String()}
 IDENTITIES: dict[str, pl.DataType] = {"source": pl.String(), "customer_id": pl.String(), **IDENTITY}
 _NAMED = 5
@@ -79,7 +68,7 @@ class Beside:
     told_before: pl.DataFrame = field(default_factory=lambda: _none({"source": pl.String(), "loan_id": pl.String()}))
     """source, loan_id of loans that this month was told of before: told again, whatever month they ended in."""
     sent: pl.DataFrame = field(default_factory=lambda: _none(SCHEMAS["base"]))
-    """Records as they are to be written, of what the tables no longer know: `metro2_corrections.deletions_of`."""
+    """Records as they are to be written, of what the tables no longer know: `metro2_deletions.deletions_of`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +106,7 @@ def file_of(
     product with `metro2_grain = "account"` the account with all of its loans. Amounts are whole units, cents cut.
 
     Args:
-        tables: TABLES_NEEDED, inside names, all as of the month-end.
+        tables: MONTH_TABLES, inside names, all as of the month-end.
         identities: IDENTITIES, one row per customer of a source; any value may be null.
         policy: reporter and choices (`[sharing.metro2]`), products, currency.
         month_end: last day of the month told of.

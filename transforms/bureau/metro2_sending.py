@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import polars as pl
 
-from transforms.bureau.metro2_corrections import deletions_of
-from transforms.bureau.metro2_file import IDENTITIES, Beside, Written, file_of
+from transforms.bureau.metro2_deletions import deletions_of
+from transforms.bureau.metro2_file import DELETIONS_SCHEMA, IDENTITIES, Beside, Written, file_of
 from transforms.bureau.metro2_people import consumers
 from transforms.bureau.metro2_records import SCHEMAS
 from transforms.policy import Policy
 from transforms.sharing.lawful import LOAN
 from transforms.sharing.sent import (
-    HELD,
     KEY,
     SENT,
     Action,
     LeftOut,
     Made,
     Month,
-    causes,
-    changed,
     held,
-    in_force,
+    made_of_changes,
     reasons_of,
     record,
     records,
-    why,
 )
 
 ENDING = "txt"
@@ -51,7 +47,8 @@ _OF_THE_FILE = ("line_number", "record_length", "record_descriptor_word")
 _RECORD = {name: kind for name, kind in SCHEMAS["base"].items() if name not in (*_PERSON, *_OF_THE_FILE)}
 SAYS = {name: kind for name, kind in _RECORD.items() if name not in ("time_stamp", "correction_indicator")}
 """Fields of which a change is one of the subject."""
-_DELETES = {Action.DELETION: "DA", Action.FRAUD: "DF"}
+_CODES = {Action.CORRECTION: None, Action.DELETION: "DA", Action.FRAUD: "DF"}
+"""Status of what is deleted."""
 
 
 def subjects(month: Month, policy: Policy) -> int:
@@ -80,57 +77,48 @@ def report(month: Month, policy: Policy, judged: pl.DataFrame) -> Made:
     )
 
 
-def corrections(
-    month: Month,
-    policy: Policy,
-    judged: pl.DataFrame,
-    sent: pl.DataFrame,
-    restatements: pl.DataFrame,
-    fraud: pl.DataFrame,
-) -> Made:
-    """What the recipient of a month must change: subjects told otherwise now, and those to be deleted (DA, DF).
+def now(month: Month, policy: Policy, judged: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+    """SENT, without what is done and why, of what a report would tell today; subjects told before whenever they ended.
 
     Args:
         month: the month as it is known now.
         policy: the policy in force.
         judged: as of `report`.
-        sent: everything sent of the month to this recipient: SENT and sending_no.
-        restatements: those of the month: source, loan_id, cause, run_no.
-        fraud: KEY of subjects that were opened by fraud.
+        told: KEY of the subjects that were told.
+    """
+    again = _loans_of(told.select(KEY), _loans(month, policy)).select(LOAN)
+    return _sent(_written(month, policy, Beside(only=_free(judged), told_before=again)), month)
+
+
+def corrections(month: Month, policy: Policy, changed: pl.DataFrame) -> Made:
+    """The file of what its recipient must change: with correction indicator 1, DA or DF.
+
+    Args:
+        month: the month as it is known now.
+        policy: the policy in force.
+        changed: `sent.changes`.
 
     Raises:
         metro2_file.Refused: a record breaks a rule that must hold; nothing may be sent.
     """
-    told = in_force(sent)
-    loans = month.tables["status.loan_status"].filter(currency=policy.currency).select(KEY)
-    whose = _loans_of(told.select(KEY), loans).select(LOAN)
-    now = _sent(_written(month, policy, Beside(only=_free(judged), told_before=whose)), month)
-    doomed = told.join(fraud, on=KEY, how="semi", nulls_equal=True).with_columns(action=pl.lit(Action.FRAUD.value))
-    unlawful = told.join(now, on=KEY, how="anti", nulls_equal=True).join(doomed, on=KEY, how="anti", nulls_equal=True)
-    ended = pl.concat([doomed, unlawful.with_columns(action=pl.lit(Action.DELETION.value))])
-    moved = changed(told, now, SAYS).join(ended, on=KEY, how="anti", nulls_equal=True)
-    corrected = why(moved, causes(restatements, loans, told))
-    if corrected.is_empty() and ended.is_empty():
-        return Made.of_nothing()
-    numbered = ended.with_row_index("subject_no")
-    known = _loans_of(numbered.select(*KEY, "action", "subject_no"), loans)
-    gone = numbered.join(known, on="subject_no", how="anti").drop("subject_no")
-    codes = pl.col("action").replace_strict(_DELETES)
+    loans = _loans(month, policy)
+    numbered = changed.with_row_index("subject_no")
+    known = _loans_of(numbered.select(*KEY, "subject_no", code=pl.col("action").replace_strict(_CODES)), loans)
+    gone = numbered.join(known, on="subject_no", how="anti")
     beside = Beside(
-        only=pl.concat([rows.select(LOAN) for rows in (_loans_of(corrected.select(KEY), loans), known)]),
-        told_before=whose,
-        deletions=known.select(*LOAN, code=codes),
+        only=known.select(LOAN),
+        told_before=known.select(LOAN),
+        deletions=known.drop_nulls("code").select(DELETIONS_SCHEMA.keys()),
         is_correction=True,
         sent=_given(gone, month, policy),
     )
     written = _written(month, policy, beside)
-    reasons = pl.concat([corrected.with_columns(action=pl.lit(Action.CORRECTION.value)), _ended(ended, judged)])
-    fresh = _sent(written, month).join(reasons, on=KEY, how="left", nulls_equal=True)
-    customers = told.select(*KEY, told_customer="customer_id", told_currency="currency")
-    rows = fresh.join(customers, on=KEY, how="left", nulls_equal=True).with_columns(
-        customer_id=pl.coalesce("customer_id", "told_customer"), currency=pl.coalesce("currency", "told_currency")
-    )
-    return Made({ENDING: written.content}, rows.select(SENT.keys()), pl.DataFrame(schema=HELD), _said(written))
+    return made_of_changes({ENDING: written.content}, _sent(written, month), changed, _said(written))
+
+
+def _loans(month: Month, policy: Policy) -> pl.DataFrame:
+    """KEY of the loans that Metro 2 can tell of: those of the policy's currency."""
+    return month.tables["status.loan_status"].filter(currency=policy.currency).select(KEY)
 
 
 def _written(month: Month, policy: Policy, beside: Beside) -> Written:
@@ -207,22 +195,10 @@ def _given(gone: pl.DataFrame, month: Month, policy: Policy) -> pl.DataFrame:
     whole = whole.join(who, on=["source", "customer_id"], how="left").with_columns(correction_indicator=pl.lit("1"))
     parts = [
         deletions_of(whole.filter(action=action.value).drop("action", "customer_id"), code, month.month_end)
-        for action, code in _DELETES.items()
+        for action, code in _CODES.items()
+        if code is not None
     ]
     return pl.concat(parts)
-
-
-def _ended(ended: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
-    """KEY, reason and action of deletions: why the subject may be told no more."""
-    law = reasons_of(ended.select(*KEY, "action"), judged)
-    is_fraud = pl.col("action") == Action.FRAUD
-    return law.select(
-        *KEY,
-        reason=pl.when(is_fraud)
-        .then(pl.lit("opened by fraud"))
-        .otherwise(pl.coalesce(pl.col("reasons").list.first(), pl.lit("no longer in the lender's data"))),
-        action="action",
-    )
 
 
 def _said(written: Written) -> tuple[str, ...]:

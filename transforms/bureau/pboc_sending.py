@@ -9,22 +9,7 @@ import polars as pl
 from transforms.bureau.pboc import PbocReport, records_of, report_of
 from transforms.bureau.pboc_fields import SCHEMA
 from transforms.policy import Policy
-from transforms.sharing.sent import (
-    HELD,
-    KEY,
-    SENT,
-    Action,
-    LeftOut,
-    Made,
-    Month,
-    causes,
-    changed,
-    held,
-    in_force,
-    reasons_of,
-    record,
-    why,
-)
+from transforms.sharing.sent import KEY, SENT, Action, LeftOut, Made, Month, held, made_of_changes, reasons_of, record
 
 HISTORY = "pboc_60m"
 _PERSON = ("name", "id_type", "id_number")
@@ -68,63 +53,35 @@ def report(month: Month, policy: Policy, judged: pl.DataFrame) -> Made:
     return Made(_files(made), sent.select(SENT.keys()), held(_with_customers(rows, month)), _said(made))
 
 
-def corrections(
-    month: Month,
-    policy: Policy,
-    judged: pl.DataFrame,
-    sent: pl.DataFrame,
-    restatements: pl.DataFrame,
-    fraud: pl.DataFrame,
-) -> Made:
-    """What the recipient of a month must change: subjects told otherwise now, and those to be deleted; with reasons.
+def now(month: Month, policy: Policy, judged: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:  # noqa: ARG001
+    """SENT, without what is done and why, of what may be told today; subjects whenever they ended.
 
     Args:
         month: the month as it is known now.
         policy: the policy in force.
         judged: as of `report`.
-        sent: everything sent of the month to this recipient: SENT and sending_no.
-        restatements: those of the month: source, loan_id, cause, run_no.
-        fraud: KEY of subjects that were opened by fraud.
+        told: KEY of the subjects that were told; every one is made anew here.
+    """
+    law = reasons_of(_all(month, policy), judged)
+    return _sent(law.filter(pl.col("reasons").list.len() == 0).drop("reasons"), month)
+
+
+def corrections(month: Month, policy: Policy, changed: pl.DataFrame) -> Made:
+    """The files of what their recipient must change: corrections and deletions with their reasons.
+
+    Args:
+        month: the month as it is known now.
+        policy: the policy in force.
+        changed: `sent.changes`.
 
     Raises:
         PbocError: what was written is not valid by the published schemas.
     """
-    told = in_force(sent)
-    law = reasons_of(_all(month, policy), judged)
-    now = _sent(law.filter(pl.col("reasons").list.len() == 0).drop("reasons"), month)
-    doomed = told.join(fraud, on=KEY, how="semi", nulls_equal=True)
-    unlawful = told.join(now, on=KEY, how="anti", nulls_equal=True).join(doomed, on=KEY, how="anti", nulls_equal=True)
-    reason = pl.coalesce(pl.col("reasons").list.first(), pl.lit("no longer in the lender's data"))
-    ended = pl.concat(
-        [
-            doomed.select(*KEY, reason=pl.lit("opened by fraud"), what=pl.lit(Action.FRAUD.value)),
-            reasons_of(unlawful.select(KEY), judged).select(*KEY, reason=reason, what=pl.lit(Action.DELETION.value)),
-        ]
-    )
-    moved = changed(told, now, SAYS).join(ended, on=KEY, how="anti", nulls_equal=True)
-    loans = month.tables["status.loan_status"].select(KEY)
-    corrected = why(moved, causes(restatements, loans, told)).with_columns(what=pl.lit(Action.CORRECTION.value))
-    changes = pl.concat([corrected, ended])
-    if changes.is_empty():
-        return Made.of_nothing()
-    is_correction = pl.col("what") == Action.CORRECTION
+    is_correction = pl.col("action") == Action.CORRECTION
     action = pl.when(is_correction).then(pl.lit("correction")).otherwise(pl.lit("deletion"))
-    asked = changes.select(*KEY, "reason", action=action)
+    asked = changed.select(*KEY, "reason", action=action)
     made = report_of(month.tables, _people(month), policy, month.month_end, changes=asked)
-    known = told.select(*KEY, told_customer="customer_id", told_currency="currency")
-    rows = (
-        _sent(made.records, month)
-        .join(changes.select(*KEY, "reason", action="what"), on=KEY, how="left", nulls_equal=True)
-        .join(known, on=KEY, how="left", nulls_equal=True)
-        .with_columns(
-            customer_id=pl.coalesce("customer_id", "told_customer"), currency=pl.coalesce("currency", "told_currency")
-        )
-    )
-    broken = _incomplete(made)
-    if broken.is_empty():
-        return Made(_files(made), rows.select(SENT.keys()), pl.DataFrame(schema=HELD), _said(made))
-    left = _with_customers(broken.with_columns(reasons=pl.concat_list("left_out")), month)
-    return Made(_files(made), rows.select(SENT.keys()), held(left), _said(made))
+    return made_of_changes(_files(made), _sent(made.records, month), changed, _said(made))
 
 
 def _all(month: Month, policy: Policy) -> pl.DataFrame:

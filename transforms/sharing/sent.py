@@ -13,6 +13,17 @@ from transforms.sharing.lawful import HeldBack
 
 KEY = ("source", "account_id", "loan_id")
 """A subject: a loan, or an account (loan_id is null) where a layout tells of accounts."""
+MONTH_TABLES = (
+    "core.accounts",
+    "core.loans",
+    "core.installments",
+    "core.chargebacks",
+    "core.repayments",
+    "core.events",
+    "status.loan_status",
+    "status.account_status",
+)
+"""Published tables, all of the month-end, that every layout is made from."""
 SENT: dict[str, pl.DataType] = {
     **{name: pl.String() for name in (*KEY, "customer_id", "currency", "action", "reason")},
     "told_balance_cents": pl.Int64(),
@@ -64,7 +75,7 @@ class Month:
     """A month as it is known now, and who the customers are: what every layout is made from."""
 
     tables: dict[str, pl.DataFrame] = field(repr=False)
-    """The published tables as of the month-end, inside names."""
+    """MONTH_TABLES by published name, inside names."""
     identities: pl.DataFrame = field(repr=False)
     """Customers in clear, from the vault."""
     month_end: date
@@ -83,16 +94,6 @@ class Made:
     """HELD."""
     remarks: tuple[str, ...] = ()
     """What whoever sends it should look at before."""
-
-    @classmethod
-    def of_nothing(cls) -> Made:
-        """Nothing to tell."""
-        return cls({}, pl.DataFrame(schema=SENT), pl.DataFrame(schema=HELD))
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether it tells nothing."""
-        return self.sent.is_empty()
 
 
 def reasons_of(subjects: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
@@ -154,43 +155,77 @@ def in_force(sent: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def changed(sent: pl.DataFrame, now: pl.DataFrame, schema: dict[str, pl.DataType]) -> pl.DataFrame:
-    """One row per subject whose record would be written otherwise today: KEY and `fields`, the names that differ.
+def changes(
+    told: pl.DataFrame,
+    now: pl.DataFrame,
+    judged: pl.DataFrame,
+    caused: pl.DataFrame,
+    fraud: pl.DataFrame,
+    says: dict[str, pl.DataType],
+) -> pl.DataFrame:
+    """One row per subject that its recipient must change: `told` with action (no report) and reason in their place.
+
+    Fraud comes before all; what may be told no more, or is known no more, is deleted; what would be written otherwise
+    today is corrected, its reason being the cause of its restatement or else the fields that differ.
 
     Args:
-        sent: SENT in force.
-        now: SENT of today.
-        schema: columns of a record that say something of the subject.
+        told: SENT and sending_no, in force at the recipient.
+        now: SENT of the same subjects as a report would tell them today; without those it would not.
+        judged: KEY of every loan and account, with reasons to hold it back.
+        caused: KEY, cause of the subjects restated since (`causes`).
+        fraud: KEY of the subjects opened by fraud.
+        says: columns of a record that say something of the subject.
     """
-    both = sent.select(*KEY, was="record").join(now.select(*KEY, "record"), on=KEY, nulls_equal=True)
+    is_fraud = pl.lit(Action.FRAUD.value)
+    doomed = told.join(fraud, on=KEY, how="semi", nulls_equal=True)
+    rest = told.join(fraud, on=KEY, how="anti", nulls_equal=True)
+    ended = reasons_of(rest.join(now, on=KEY, how="anti", nulls_equal=True).drop("reason"), judged).with_columns(
+        reason=pl.coalesce(pl.col("reasons").list.first(), pl.lit("no longer in the lender's data"))
+    )
+    moved = (
+        rest.drop("reason")
+        .join(_changed(rest, now, says), on=KEY, nulls_equal=True)
+        .join(caused, on=KEY, how="left", nulls_equal=True)
+        .with_columns(reason=pl.coalesce("cause", pl.format("changed: {}", pl.col("fields").list.join(", "))))
+    )
+    return pl.concat(
+        rows.with_columns(action=action).select(told.columns)
+        for rows, action in (
+            (doomed.with_columns(reason=pl.lit("opened by fraud")), is_fraud),
+            (ended, pl.lit(Action.DELETION.value)),
+            (moved, pl.lit(Action.CORRECTION.value)),
+        )
+    ).sort(KEY, nulls_last=True)
+
+
+def _changed(told: pl.DataFrame, now: pl.DataFrame, says: dict[str, pl.DataType]) -> pl.DataFrame:
+    """One row per subject whose record would be written otherwise today: KEY and `fields`, the names that differ."""
+    both = told.select(*KEY, was="record").join(now.select(*KEY, "record"), on=KEY, nulls_equal=True)
     if both.is_empty():
         return both.select(*KEY, fields=pl.lit([], pl.List(pl.String)))
-    kind = pl.Struct(schema)
+    kind = pl.Struct(says)
     read = both.with_columns(pl.col("was", "record").str.json_decode(kind))
     differs = [
         pl.when(pl.col("was").struct.field(name).ne_missing(pl.col("record").struct.field(name))).then(pl.lit(name))
-        for name in schema
+        for name in says
     ]
-    return (
-        read.select(*KEY, fields=pl.concat_list(differs).list.drop_nulls())
-        .filter(pl.col("fields").list.len() > 0)
-        .sort(KEY, nulls_last=True)
-    )
+    named = read.select(*KEY, fields=pl.concat_list(differs).list.drop_nulls())
+    return named.filter(pl.col("fields").list.len() > 0)
 
 
-def causes(restatements: pl.DataFrame, loans: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
+def causes(restatements: pl.DataFrame, loans: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
     """One row per subject that was restated since it was sent: KEY, cause: the first such restatement's.
 
     Args:
         restatements: source, loan_id, cause, run_no of the month.
         loans: KEY of the loans of the month.
-        sent: KEY, sending_no: the number of the run that sent it.
+        told: KEY, sending_no: the number of the run that sent it.
     """
     named = restatements.join(loans.select(KEY), on=["source", "loan_id"])
     of_accounts = named.with_columns(loan_id=pl.lit(None, pl.String))
     both = pl.concat([named.select(*KEY, "cause", "run_no"), of_accounts.select(*KEY, "cause", "run_no")])
     return (
-        both.join(sent.select(*KEY, "sending_no"), on=KEY, nulls_equal=True)
+        both.join(told.select(*KEY, "sending_no"), on=KEY, nulls_equal=True)
         .filter(pl.col("run_no") > pl.col("sending_no"))
         .sort("run_no", "cause")
         .unique(KEY, keep="first", maintain_order=True)
@@ -198,12 +233,24 @@ def causes(restatements: pl.DataFrame, loans: pl.DataFrame, sent: pl.DataFrame) 
     )
 
 
-def why(changes: pl.DataFrame, caused: pl.DataFrame) -> pl.DataFrame:
-    """The changes (KEY, fields) with `reason`: the cause of the restatement, or else the fields that changed."""
-    return (
-        changes.join(caused, on=KEY, how="left", nulls_equal=True)
-        .with_columns(reason=pl.coalesce("cause", pl.format("changed: {}", pl.col("fields").list.join(", "))))
-        .select(*KEY, "reason")
+def made_of_changes(files: dict[str, bytes], rows: pl.DataFrame, changed: pl.DataFrame, said: tuple[str, ...]) -> Made:
+    """A correction: each record of the files with what is done and why, and changes that are in none as incomplete.
+
+    Args:
+        files: by ending.
+        rows: KEY, customer_id, currency, figures and record of the files; the tables may not know the subject any more.
+        changed: `changes`.
+        said: remarks.
+    """
+    names = ("customer_id", "currency")
+    known = changed.select(*KEY, "action", "reason", **{f"told_{name}": name for name in names})
+    sent = rows.drop("action", "reason", strict=False).join(known, on=KEY, how="left", nulls_equal=True)
+    left_out = changed.join(rows, on=KEY, how="anti", nulls_equal=True)
+    return Made(
+        files,
+        sent.with_columns(pl.coalesce(name, f"told_{name}") for name in names).select(SENT.keys()),
+        held(left_out.with_columns(reasons=pl.lit([LeftOut.INCOMPLETE.value], pl.List(pl.String)))),
+        said,
     )
 
 
