@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
 from enum import IntEnum
 from pathlib import Path
 from typing import Literal
@@ -27,6 +26,7 @@ import polars as pl
 
 from transforms.feeds import CREDIT_FEEDS, CREDIT_KINDS, EVENT_KINDS, FEEDS, REPAYMENT_KINDS
 from transforms.fields import Kind
+from transforms.units import units
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -818,15 +818,12 @@ def _deliver(landing: Path, book: Book, blocks: Iterable[Frames], day: date, seq
 def _as_delivered(feed: str, frame: pl.DataFrame) -> pl.DataFrame:
     """The feed's columns in order, but is_deleted; amounts as decimals with two places."""
     columns = [column for column in FEEDS[feed].columns if column.name != "is_deleted"]
-    hundredth = pl.lit(Decimal("0.01"), pl.Decimal(18, 2))
     cells = []
     for column in columns:
         if column.name not in frame.columns:
             cells.append(pl.lit(None, pl.Date if column.kind is Kind.DATE else pl.String).alias(column.name))
         elif column.kind is Kind.AMOUNT:
-            # an exact product: whole cents times one hundredth
-            amount = pl.col(column.name).cast(pl.Decimal(18, 0)) * hundredth
-            cells.append(amount.cast(pl.Decimal(18, 2)))
+            cells.append(units(pl.col(column.name)))
         else:
             cells.append(pl.col(column.name))
     return frame.select(cells)

@@ -21,6 +21,7 @@ from transforms.policy import Policy
 from transforms.sharing.institution import Institution
 from transforms.sharing.translation import Translation, translate
 from transforms.sharing.translation_fields import STANDARDS
+from transforms.units import units
 
 _SHOWN = 20
 """Refused rows that the terminal shows of a file that is refused whole, or in a summary."""
@@ -121,7 +122,7 @@ def write(told: Translation, kind: str, output: Path | None) -> list[Path]:
     Raises:
         WrongUse: a file can't be written.
     """
-    rows = told.rows.with_columns(amount=_units("amount_cents")).select(
+    rows = told.rows.with_columns(amount=units(pl.col("amount_cents"))).select(
         "amount" if name == "amount_cents" else name for name in told.rows.columns
     )
     content = io.BytesIO()
@@ -136,7 +137,7 @@ def write(told: Translation, kind: str, output: Path | None) -> list[Path]:
         return []
     files = {output: content.getvalue()}
     if kind != "json" and told.refused_count:
-        files[output.with_suffix(".refused.csv")] = told.refused.write_csv().encode()
+        files[output.with_suffix(".refused.csv")] = no_formulas(told.refused).write_csv().encode()
     for path, text in files.items():
         try:
             write_durably(path, text)
@@ -158,11 +159,4 @@ def _json(rows: pl.DataFrame, told: Translation) -> str:
         "rows": rows.to_dicts(),
         "refused": told.refused.to_dicts(),
     }
-    return json.dumps(document, ensure_ascii=False, indent=1, default=float) + "\n"
-
-
-def _units(column: str) -> pl.Expr:
-    """Cents as units with two places, exactly, by way of their digits."""
-    digits = pl.col(column).abs().cast(pl.String).str.zfill(3)
-    sign = pl.when(pl.col(column) < 0).then(pl.lit("-")).otherwise(pl.lit(""))
-    return (sign + digits.str.head(-2) + "." + digits.str.tail(2)).cast(pl.Decimal(18, 2))
+    return json.dumps(document, ensure_ascii=False, indent=1, default=str) + "\n"

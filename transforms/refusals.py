@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from transforms.feeds import FEEDS
 from transforms.fields import Kind
+from transforms.reason_codes import ReasonCode
 
 
-class Refusal(StrEnum):
-    """Why a row is refused; the value is the code, `sentence` says it in words."""
-
-    sentence: str
-
-    def __new__(cls, code: str, sentence: str) -> Refusal:
-        """The member of that code, with its sentence."""
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.sentence = sentence
-        return member
+class Refusal(ReasonCode):
+    """Why a row is refused."""
 
     # the record cannot be read
     BAD_ENCODING = "bad_encoding", "The line holds bytes that are not text in the file's encoding."
@@ -59,17 +49,8 @@ WAITING = (Refusal.ORPHAN, Refusal.NO_LOAN, Refusal.BAD_REFERENCE)
 """Reasons that are not held against a file: such rows are tried again by themselves."""
 
 
-class FileRefusal(StrEnum):
-    """Why a whole file is refused; the value is the code, `sentence` says it in words."""
-
-    sentence: str
-
-    def __new__(cls, code: str, sentence: str) -> FileRefusal:
-        """The member of that code, with its sentence."""
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.sentence = sentence
-        return member
+class FileRefusal(ReasonCode):
+    """Why a whole file is refused."""
 
     UNREADABLE = "unreadable", "The file cannot be read as its format."
     MISSING_COLUMN = "missing_column", "The file lacks a required column."

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -73,6 +74,7 @@ def test_json_holds_rows_and_refusals(sent: Path) -> None:
     assert (told["received_count"], told["translated_count"], told["refused_count"]) == (6, 3, 3)
     assert [row["bucket_lower"] for row in told["rows"]] == ["M0", "M2", "M7"]
     assert [row["line_number"] for row in told["refused"]] == [5, 6, 7]
+    assert all(re.fullmatch(r"-?\d+\.\d\d", row["amount"]) for row in told["rows"]), "money is no binary fraction"
 
 
 def test_another_encoding_and_compression(tmp_path: Path) -> None:

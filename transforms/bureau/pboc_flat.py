@@ -11,8 +11,7 @@ from jsonschema import Draft202012Validator
 from transforms.bureau.pboc_fields import COLUMNS, SPECIAL
 from transforms.bureau.pboc_schema import PbocError, json_schema
 from transforms.declare import Kind
-
-_DECIMAL = pl.Decimal(18, 2)
+from transforms.units import units
 
 
 def flat(records: pl.DataFrame) -> pl.DataFrame:
@@ -25,7 +24,7 @@ def flat(records: pl.DataFrame) -> pl.DataFrame:
     """
     rows = records.select(
         *(
-            _decimal(column.field.inside).alias(column.name)
+            units(pl.col(column.field.inside)).alias(column.name)
             if column.field.kind is Kind.AMOUNT
             else pl.col(column.field.inside)
             for column in COLUMNS
@@ -36,20 +35,12 @@ def flat(records: pl.DataFrame) -> pl.DataFrame:
     return rows
 
 
-def _decimal(cents: str) -> pl.Expr:
-    """Cents as a decimal with two places, exactly."""
-    return (pl.col(cents).cast(pl.Decimal(20, 0)) * pl.lit("0.01").cast(pl.Decimal(3, 2))).cast(_DECIMAL)
-
-
 def _transactions() -> pl.Expr:
     field = pl.element().struct.field
     one = pl.concat_str(
         field("transaction_type"),
         field("transaction_date").cast(pl.String),
-        (field("transaction_cents").cast(pl.Decimal(20, 0)) * pl.lit("0.01").cast(pl.Decimal(3, 2)))
-        .cast(_DECIMAL)
-        .cast(pl.String)
-        .fill_null(""),
+        units(field("transaction_cents")).cast(pl.String).fill_null(""),
         field("term_change_months").cast(pl.String).fill_null(""),
         separator=":",
     )

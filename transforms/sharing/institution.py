@@ -5,7 +5,6 @@ A new institution is a new TOML file and no code. The schema names a mistake by 
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -13,23 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from transforms.bureau.metro2_facts import STAGES
 from transforms.mapping import FileFormat, Reading
 from transforms.policy import mistakes
+from transforms.reason_codes import ReasonCode
 
 
 class InstitutionError(ValueError):
     """Codes that do not fit the schema; the message lists each mistake with its place."""
 
 
-class State(StrEnum):
-    """What a code says beside days past due; the value is the word in the TOML, `sentence` says it in words."""
-
-    sentence: str
-
-    def __new__(cls, word: str, sentence: str) -> State:
-        """The member of that word, with its sentence."""
-        member = str.__new__(cls, word)
-        member._value_ = word
-        member.sentence = sentence
-        return member
+class State(ReasonCode):
+    """What a code says beside days past due; the value is the word in the TOML."""
 
     # it is over: nothing is owed to this institution any more
     SETTLED = "settled", "Everything is paid."

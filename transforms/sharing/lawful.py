@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 
 import polars as pl
 
 from transforms.policy import SharingPolicy
+from transforms.reason_codes import ReasonCode
+from transforms.sharing.consent import holds
 
 LOAN = ("source", "loan_id")
 CUSTOMER = ("source", "customer_id")
@@ -20,17 +21,8 @@ CHARGED_OFF_DAYS = 180
 """FCRA 605(c): the years of a charged-off or collected debt begin so many days after the delinquency did."""
 
 
-class HeldBack(StrEnum):
-    """Why a loan is not told; the value is the code, `sentence` says it in words."""
-
-    sentence: str
-
-    def __new__(cls, code: str, sentence: str) -> HeldBack:
-        """The member of that code, with its sentence."""
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.sentence = sentence
-        return member
+class HeldBack(ReasonCode):
+    """Why a loan is not told."""
 
     NO_CONSENT = "no_consent", "The customer never agreed that this recipient gets data for this purpose."
     CONSENT_WITHDRAWN = "consent_withdrawn", "The customer's consent for this recipient and purpose was withdrawn."
@@ -167,12 +159,12 @@ def gate(
 
 def _consented(consents: pl.DataFrame, asked: Asked) -> pl.DataFrame:
     """One row per customer that was ever asked: has_consent on the day, was_withdrawn by then."""
-    given = pl.col("granted_date") <= asked.day
-    is_withdrawn = (pl.col("withdrawn_date") <= asked.day).fill_null(value=False)
+    asked_for = (pl.col("recipient") == asked.recipient) & (pl.col("purpose") == asked.purpose)
+    has_consent = holds(asked.day).any()
     return (
-        consents.filter((pl.col("recipient") == asked.recipient) & (pl.col("purpose") == asked.purpose) & given)
+        consents.filter(asked_for & (pl.col("granted_date") <= asked.day))
         .group_by(CUSTOMER)
-        .agg(has_consent=(~is_withdrawn).any(), was_withdrawn=is_withdrawn.any())
+        .agg(has_consent=has_consent, was_withdrawn=~has_consent)
     )
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import polars as pl
 
+from transforms.reason_codes import ReasonCode
 from transforms.sharing.lawful import HeldBack
 
 KEY = ("source", "account_id", "loan_id")
@@ -47,17 +48,8 @@ class Action(StrEnum):
     FRAUD = "fraud"
 
 
-class LeftOut(StrEnum):
-    """Why a subject is not told that the law lets be told; the value is the code, `sentence` says it in words."""
-
-    sentence: str
-
-    def __new__(cls, code: str, sentence: str) -> LeftOut:
-        """The member of that code, with its sentence."""
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.sentence = sentence
-        return member
+class LeftOut(ReasonCode):
+    """Why a subject is not told that the law lets be told."""
 
     FRAUD = "fraud", "It was deleted at this recipient as opened by fraud."
     GONE_BEFORE = "gone_before", "It ended before the month."
