@@ -22,6 +22,7 @@ from flows.stores.outbox import Outbox
 from flows.stores.tables import read
 from flows.upkeep import publish_upkeep, same_tables, upkeep
 from transforms.bureau.metro2_file import Refused
+from transforms.bureau.metro2_reconciliation import Unreconciled
 from transforms.bureau.pboc_schema import PbocError
 from transforms.bureau.sending import LAYOUTS, corrections
 from transforms.sending_tables import SENDING_TABLES
@@ -224,7 +225,7 @@ def _broken_rules() -> Iterator[None]:
     """What a layout refuses, told as a check that failed."""
     try:
         yield
-    except (Refused, PbocError) as error:
+    except (Refused, Unreconciled, PbocError) as error:
         raise CheckFailed(str(error)) from None
 
 

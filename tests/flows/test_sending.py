@@ -326,6 +326,7 @@ def test_the_commands(first: Bank, tmp_path: Path) -> None:
         assert done.code == 0, done.err
         assert "4 sent + 3 held back" in done.out
         assert f"outbox/bureau/{layout}-2026-09-bureau-1" in done.out
+        assert ("are 600.00 in the file" in done.out) is (layout == "metro2"), "balances are held against the books"
     twice = tally("share", "metro2", *asked)
     assert (twice.code, "Traceback" in twice.err) == (2, False)
     assert tally("share", "metro2", "--month", "September", *where).code == 2

@@ -124,6 +124,11 @@ def deferral(first: str, last: str, *, loan: str | None = "l", name: str = "defe
     )
 
 
+def event(kind: str, on: str, **more: object) -> Message:
+    """An event of loan `l`."""
+    return filed("events", on, event_id=kind, account_id="a", kind=kind, event_date=day(on), loan_id="l", **more)
+
+
 def deleted(message: Message, on: str) -> Message:
     """The key of a message deleted by a later row."""
     return Message(message.source, message.feed, date.fromisoformat(on), deletion(message.feed, message.row))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.slow.deliveries import Delivery, Message, pack
-from tests.slow.ledgers import POLICY, account, deferral, filed, installment, payment, policy, repayment
+from tests.slow.deliveries import Delivery, pack
+from tests.slow.ledgers import POLICY, account, deferral, event, installment, payment, policy, repayment
 from tests.slow.strategies import histories, policies
 from tests.transforms.working import explained, kept, told, working
 from transforms.allocation import allocations
@@ -41,13 +41,6 @@ def why(told: Explanation, name: str) -> str:
     (reason,) = (each for each in told.reasons if each.name == name)
     assert reason.value == told.loan[name]
     return reason.why
-
-
-def event(kind: str, on: str, **more: object) -> Message:
-    """An event of loan `l`."""
-    return filed(
-        "events", on, event_id=kind, account_id="a", kind=kind, event_date=date.fromisoformat(on), loan_id="l", **more
-    )
 
 
 def test_a_credit_is_split_over_items_and_parts() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.bureau.metro2_codes import PAID, PAID_AFTER, TRANSFERRED
+from transforms.reasons import money
 
 
 def reconciled(subjects: pl.DataFrame, told: pl.DataFrame, given: pl.DataFrame, currency: str) -> pl.DataFrame:
@@ -56,3 +57,35 @@ def reconciled(subjects: pl.DataFrame, told: pl.DataFrame, given: pl.DataFrame, 
         .with_columns(written_cents=pl.col("told_written_cents") + pl.col("given_cents"))
         .select(pl.lit(currency).alias("currency"), pl.exclude("told_written_cents").cast(pl.Int64))
     )
+
+
+class Unreconciled(ValueError):
+    """The balances in a file do not add up to what the warehouse says."""
+
+
+def account_of(row: dict[str, int]) -> str:
+    """The row of `reconciled` as one sentence, in units.
+
+    Raises:
+        Unreconciled: it does not add up, in records or in cents.
+    """
+    warehouse = row["held_back_cents"] + row["gone_before_cents"] + row["told_cents"]
+    counts = row["held_back_count"] + row["gone_before_count"] + row["told_count"]
+    written = (
+        row["told_cents"]
+        - row["to_come_cents"]
+        + row["in_credit_cents"]
+        - row["let_go_cents"]
+        - row["cut_cents"]
+        + row["given_cents"]
+    )
+    told = {name: money(cents) for name, cents in row.items() if name.endswith("_cents")}
+    sentence = (
+        f"Balances: {told['told_cents']} remain by the warehouse on what is told, less {told['to_come_cents']} interest"
+        f" and fees to come, plus {told['in_credit_cents']} of credit balances written as zero, less"
+        f" {told['let_go_cents']} on what is paid or transferred, less {told['cut_cents']} cut off, plus"
+        f" {told['given_cents']} written as it was sent, are {told['written_cents']} in the file."
+    )
+    if (warehouse, counts, written) != (row["warehouse_cents"], row["warehouse_count"], row["written_cents"]):
+        raise Unreconciled(f"The file does not add up, so nothing is written. {sentence}")
+    return sentence

@@ -7,6 +7,7 @@ import polars as pl
 from transforms.bureau.metro2_deletions import deletions_of
 from transforms.bureau.metro2_file import DELETIONS_SCHEMA, IDENTITIES, Beside, Written, file_of
 from transforms.bureau.metro2_people import consumers
+from transforms.bureau.metro2_reconciliation import account_of
 from transforms.bureau.metro2_records import SCHEMAS
 from transforms.policy import Policy
 from transforms.sharing.lawful import LOAN
@@ -69,6 +70,7 @@ def report(month: Month, policy: Policy, judged: pl.DataFrame) -> Made:
 
     Raises:
         metro2_file.Refused: a record breaks a rule that must hold; nothing may be sent.
+        Unreconciled: the balances do not add up.
     """
     written = _written(month, policy, Beside(only=_free(judged)))
     sent = _sent(written, month).with_columns(action=pl.lit(Action.REPORT.value), reason=pl.lit(None, pl.String))
@@ -100,6 +102,7 @@ def corrections(month: Month, policy: Policy, changed: pl.DataFrame) -> Made:
 
     Raises:
         metro2_file.Refused: a record breaks a rule that must hold; nothing may be sent.
+        Unreconciled: the balances do not add up.
     """
     loans = _loans(month, policy)
     numbered = changed.with_row_index("subject_no")
@@ -202,6 +205,11 @@ def _given(gone: pl.DataFrame, month: Month, policy: Policy) -> pl.DataFrame:
 
 
 def _said(written: Written) -> tuple[str, ...]:
-    """Rules that are broken and forbid nothing, counted."""
+    """How the balances add up, and rules that are broken and forbid nothing, counted.
+
+    Raises:
+        Unreconciled: they do not.
+    """
+    (sums,) = written.reconciliation.drop("currency").to_dicts()
     counted = written.violations.group_by("sentence").len().sort("len", "sentence", descending=[True, False])
-    return tuple(f"{count:,} records: {sentence}" for sentence, count in counted.iter_rows())
+    return (account_of(sums), *(f"{count:,} records: {sentence}" for sentence, count in counted.iter_rows()))

@@ -106,6 +106,7 @@ def records_of(tables: Tables, identities: pl.DataFrame, policy: Policy, month_e
             account_status=account_status(),
             performance=pl.col("pboc_24m").str.tail(1),
             balance_cents="outstanding_principal_cents",
+            dispute=pl.when("is_disputed").then(pl.lit("1")),
         )
     )
     return rows.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()).sort(KEY, nulls_last=True)

@@ -171,6 +171,10 @@ COLUMNS: list[Column] = [
         least=0,
     ),
     Column(FIELDS["last_paid_date"]),
+    Column(
+        _new(Kind.CODE, "dispute", "1 while a dispute is open; empty otherwise", "异议标注：1 为异议处理中"),
+        codes=("1",),
+    ),
 ]
 BY_NAME: dict[str, Column] = {column.name: column for column in COLUMNS}
 

@@ -24,6 +24,7 @@ _STATUS = (
     "five_tier",
     "pboc_24m",
     "pboc_60m",
+    "is_disputed",
 )
 
 Tables = dict[str, pl.DataFrame]

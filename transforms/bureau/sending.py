@@ -56,7 +56,7 @@ def corrections(
         fraud: KEY of subjects that were opened by fraud.
 
     Raises:
-        metro2_file.Refused, PbocError: a record breaks a rule that must hold; nothing may be sent.
+        metro2_file.Refused, Unreconciled, PbocError: a record breaks a rule that must hold; nothing may be sent.
     """
     told = in_force(sent)
     caused = causes(restatements, month.tables["status.loan_status"], told)

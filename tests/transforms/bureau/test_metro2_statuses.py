@@ -15,6 +15,7 @@ from transforms.bureau.metro2_codes import DELETIONS, STATUSES
 from transforms.bureau.metro2_facts import MILESTONES
 from transforms.bureau.metro2_fields import BASE, SEGMENTS
 from transforms.bureau.metro2_file import IDENTITIES, Beside, Written, file_of
+from transforms.bureau.metro2_reconciliation import Unreconciled, account_of
 
 DAY = date(2026, 9, 30)
 PEOPLE = pl.DataFrame(
@@ -306,6 +307,14 @@ def test_sums_by_hand(written: Written) -> None:
     whole = {"charged off in August", "old and young", "interest to come"}
     assert sums["cut_cents"] == 45 * owed.filter(~pl.col("loan_id").is_in(whole)).height + 99
     assert sums["written_cents"] == owed["current_balance"].sum() * 100
+
+
+def test_sums_that_do_not_add_up_are_refused(written: Written) -> None:
+    (sums,) = written.reconciliation.drop("currency").to_dicts()
+    assert account_of(sums).startswith("Balances: ")
+    for name in ("told_cents", "cut_cents", "written_cents", "held_back_count", "warehouse_cents"):
+        with pytest.raises(Unreconciled, match="does not add up"):
+            account_of({**sums, name: sums[name] + 1})
 
 
 def test_only_warnings_are_left(written: Written) -> None:

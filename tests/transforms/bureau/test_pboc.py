@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from tests.slow.deliveries import Message, pack
-from tests.slow.ledgers import POLICY, account, installment, payment
+from tests.slow.ledgers import POLICY, account, event, installment, payment
 from tests.transforms.working import kept
 from transforms.bureau.pboc import PbocReport, report_of
 from transforms.bureau.pboc_fields import SPECIAL
@@ -62,6 +62,14 @@ def test_settling_before_the_end_is_a_special_transaction() -> None:
     assert row["closed_date"] == date(2026, 5, 20)
     assert row["performance"] == "C"
     assert [tuple(each.values()) for each in row[SPECIAL]] == [("5", date(2026, 5, 20), 100, -2)]
+
+
+def test_a_disputed_loan_says_so_until_the_dispute_is_closed() -> None:
+    opened = event("dispute_opened", "2026-05-10")
+    report = told(*LATE, opened)
+    assert report.records["dispute"].to_list() == report.rows["dispute"].to_list() == ["1"]
+    assert parsed(report.xml).equals(report.records)
+    assert told(*LATE, opened, event("dispute_closed", "2026-05-20")).records["dispute"].to_list() == [None]
 
 
 def test_corrections_and_deletions_carry_their_reason() -> None:
