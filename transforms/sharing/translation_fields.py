@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from transforms.declare import Field, Kind, fields_of
+from transforms.fields import FIELDS
 
 STANDARDS: dict[str, tuple[Kind, str, str]] = {
     "bucket": (Kind.CODE, "M bucket", "M 档"),
@@ -38,16 +39,14 @@ TRANSLATED: tuple[Field, ...] = (
         ("institution", "Institution whose codes these are", "代码所属机构"),
         ("key", "What the institution calls the row", "机构自有编号"),
     ),
-    *fields_of(Kind.CODE, ("code", "The institution's own code", "机构自有代码"), ("currency", "Currency", "币种")),
+    *fields_of(Kind.CODE, ("code", "The institution's own code", "机构自有代码")),
+    FIELDS["currency"],
     *fields_of(Kind.AMOUNT, ("amount", "Amount as delivered, in the row's currency", "金额")),
-    *fields_of(
-        Kind.DAYS,
-        ("dpd_from", "Fewest days past due that the code can mean", "最少逾期天数"),
-        ("dpd_to", "Most days past due that the code can mean; empty: no end", "最多逾期天数，为空表示无上限"),
-    ),
+    FIELDS["dpd_from"],
+    FIELDS["dpd_to"],
     *fields_of(Kind.TEXTS, ("states", "What the code says beside days past due", "天数之外的状态")),
     *(field for name in STANDARDS for field in _of_standard(name)),
-    *fields_of(Kind.CODE, ("policy_version", "Version of the policy", "规则版本")),
+    FIELDS["policy_version"],
 )
 TRANSLATED_SCHEMA: dict[str, pl.DataType] = {field.inside: field.polars_type for field in TRANSLATED}
 REFUSED_SCHEMA: dict[str, pl.DataType] = {
