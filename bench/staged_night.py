@@ -14,7 +14,7 @@ MARK = "· "
 """Begins the name of a part, which is also inside a step."""
 PARTS = (
     ("flows.stores.records", "read", "read"),
-    ("flows.judging", "_conformed", "parse"),
+    ("flows.staging", "_conformed", "parse"),
     ("flows.judging", "_mask", "validate: mark rows"),
     ("flows.judging", "run_suites", "validate: Great Expectations"),
     ("flows.judging", "_refused", "quarantine"),

@@ -8,8 +8,9 @@ import polars as pl
 
 from flows.bookkeeping import ROW, Changes
 from flows.intake import Intake
-from flows.judging import Judged, raw_of
+from flows.judging import Judged
 from flows.run import Run
+from flows.staging import raw_of
 from flows.stores.lake import WAITING_ROWS
 from transforms.refusals import Refusal
 from transforms.tables import TABLES

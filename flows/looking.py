@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flows.errors import WrongUse
-from flows.judging import fingerprint
 from flows.run import Run
+from flows.staging import fingerprint
 from flows.stores.landing import Delivery, Discovery, HashCache, discover
 
 

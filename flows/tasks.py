@@ -9,7 +9,7 @@ from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
-from flows import accounting, aggregating, bookkeeping, intake, judging, looking, publishing, sharing, vaulting
+from flows import accounting, aggregating, bookkeeping, intake, judging, looking, publishing, sharing, staging, vaulting
 from flows.measuring import measured
 
 P = ParamSpec("P")
@@ -35,7 +35,7 @@ def _step(function: Callable[P, R], name: str, minutes: int, retries: int = 2) -
 
 
 look = _step(looking.look, "look for deliveries", 30)
-stage = _step(judging.stage, "read delivery", 120)
+stage = _step(staging.stage, "read delivery", 120)
 judge = _step(judging.judge, "judge rows and files", 120)
 take_in = _step(intake.take_in, "take facts into the lake", 120)
 keep_identities = _step(vaulting.keep_identities, "put names into the vault", 60)

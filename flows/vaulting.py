@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from flows.intake import Intake, delivery_order
-from flows.judging import IDENTITY_ROWS, Judged
+from flows.judging import Judged
 from flows.run import Run
+from flows.staging import IDENTITY_ROWS
 from flows.stores.lake import MOST_DELTAS, LakeFile, LakeWriter
 from flows.stores.seal import Seal
 from flows.stores.vault import SCHEMA, Vault

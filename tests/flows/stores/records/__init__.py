@@ -1,0 +1,1 @@
+"""Tests of text rows out of delivered files."""
