@@ -21,8 +21,9 @@ $(MARK): constraints.txt pyproject.toml
 run: setup
 	$(BIN)/tally demo data
 
+# a file stays in one process: what its tests begin from is made once, and one follows the other
 test: lint types imports docs-check $(CHECKER)/.made
-	$(BIN)/python -m pytest -n 2 -m 'not slow'
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow'
 
 lint: setup
 	$(BIN)/ruff check .
@@ -64,7 +65,7 @@ $(CHECKER)/.made: constraints-contract.txt
 	@touch $(CHECKER)/.made
 
 test-slow: setup
-	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 -m slow
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 bench: setup $(PEERS)/.made
 	$(BIN)/python -m bench --sizes 250000 --peers duckdb pandas spark --peer-python $(PEERS)/bin/python --write-docs
