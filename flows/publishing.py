@@ -17,7 +17,7 @@ from flows.bookkeeping import Changes
 from flows.errors import CheckFailed
 from flows.intake import Intake
 from flows.run import Run, unpublished_runs
-from flows.stores.lake import Lake, manifest_name
+from flows.stores.lake import Lake, dataset_of, manifest_name
 from flows.stores.tables import Writer
 from transforms.layout import SCHEMA_VERSION
 from transforms.sending_tables import SENDING_TABLES
@@ -197,10 +197,9 @@ def publish(run: Run, lake: Lake) -> None:
 def record(run: Run, writer: Writer, lake: Lake) -> None:
     """The night's own tables, as the lake recorded them."""
     of_this_run = pl.col("run_no") == run.run_no
-    for name in ("files", "refused_rows", "checks", "runs"):
-        writer.append_frame(f"ops.{name}", lake.scan(f"ops/{name}").filter(of_this_run).collect())
-    for table in SENDING_TABLES:
-        writer.append_frame(table.name, lake.scan(table.name.replace(".", "/")).filter(of_this_run).collect())
+    ops = (f"ops.{name}" for name in ("files", "refused_rows", "checks", "runs"))
+    for name in (*ops, *(table.name for table in SENDING_TABLES)):
+        writer.append_frame(name, lake.scan(dataset_of(name)).filter(of_this_run).collect())
     released = lake.scan("released").filter(of_this_run).collect()
     writer.connection.register("released_rows", released.to_arrow())
     writer.connection.execute(

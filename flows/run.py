@@ -156,8 +156,12 @@ def settle_keys(settings: Settings, manifest: Manifest | None) -> None:
 
 
 @contextmanager
-def running(settings: Settings, as_of: date, kind: str, held: tuple[str, ...] = ()) -> Iterator[tuple[Run, Failure]]:
+def running(
+    settings: Settings, as_of: date, kind: str, held: tuple[str, ...] = (), *, takes_in: bool = True
+) -> Iterator[tuple[Run, Failure]]:
     """Holds the warehouse, sweeps what earlier runs left, and records a failure.
+
+    Of a run that takes nothing in, a user's mistake is no failure: there is nothing to account for.
 
     Raises:
         Locked: another run holds the warehouse.
@@ -201,12 +205,13 @@ def running(settings: Settings, as_of: date, kind: str, held: tuple[str, ...] = 
             held=held,
         )
         run.vault.sweep(run.vault.files)
-        Outbox(settings.outbox).settle(lake.files_sent())
+        Outbox(settings.outbox).settle(lake.files_sent)
         failure = Failure()
         try:
             yield run, failure
         except Exception as error:
-            _record(run, failure, error)
+            if takes_in or not isinstance(error, WrongUse):
+                _record(run, failure, error)
             raise
         finally:
             run.clear_work()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,7 +18,7 @@ from flows.identities import identities
 from flows.month_ends import tables_at
 from flows.run import Run
 from flows.settings import Settings
-from flows.stores.lake import Lake, LakeWriter, manifest_name
+from flows.stores.lake import Lake, LakeWriter, dataset_of, manifest_name
 from flows.stores.outbox import Outbox
 from flows.stores.tables import read
 from flows.upkeep import publish_upkeep, same_tables, upkeep
@@ -116,18 +117,16 @@ def correct(
         asked = _months_sent(run.lake, recipient, layout, month_end)
         sent = {whom: _sent(run.lake, whom) for whom in asked}
         doomed = _named(fraud, pl.concat(sent.values()), recipient)
-        months: dict[date, Month] = {}
         made: list[Sending] = []
-        for whom in asked:
-            if whom.month_end not in months:
-                months[whom.month_end] = _month(run, whom.month_end, made_on)
-            month = months[whom.month_end]
-            judged = _judged(run, whom, month)
-            restated = _restatements(run, whom.month_end)
-            with _broken_rules():
-                found = corrections(LAYOUTS[whom.layout], month, run.policy, judged, sent[whom], restated, doomed)
-            if found is not None:
-                made.append(Sending(_name(run.lake, whom), whom, CORRECTIONS, found))
+        for day, whoms in groupby(asked, key=lambda whom: whom.month_end):
+            month = _month(run, day, made_on)  # one month at a time in memory, whatever its layouts
+            restated = _restatements(run, day)
+            for whom in whoms:
+                judged, layout_of = _judged(run, whom, month), LAYOUTS[whom.layout]
+                with _broken_rules():
+                    found = corrections(layout_of, month, run.policy, judged, sent[whom], restated, doomed)
+                if found is not None:
+                    made.append(Sending(_name(run.lake, whom), whom, CORRECTIONS, found))
         return _publish(run, writer, made, made_on) if made else []
 
 
@@ -152,13 +151,13 @@ def _refuse_twice(lake: Lake, whom: Whom) -> None:
 
 
 def _months_sent(lake: Lake, recipient: str, layout: str | None, month_end: date | None) -> list[Whom]:
-    """The months that were sent to a recipient, as far as they are asked for."""
+    """The months that were sent to a recipient, as far as they are asked for, month by month."""
     files = lake.scan("share/files").filter(recipient=recipient, kind=REPORT)
     if layout is not None:
         files = files.filter(layout=layout)
     if month_end is not None:
         files = files.filter(month_end=month_end)
-    last = files.sort("run_no").unique(_WHOM[:3], keep="last").sort("layout", "month_end").select(_WHOM).collect()
+    last = files.sort("run_no").unique(_WHOM[:3], keep="last").sort("month_end", "layout").select(_WHOM).collect()
     if last.is_empty():
         raise WrongUse(
             f"No such month was sent to {recipient}, so that nothing can be corrected there; "
@@ -250,9 +249,9 @@ def _publish(run: Run, writer: LakeWriter, sendings: Sequence[Sending], made_on:
             tables[name].append(rows)
         done.append(replace(sending, paths=tuple(outbox.file(file["sent_path"]) for file in files)))
     for name, parts in tables.items():
-        writer.add(name.replace(".", "/"), pl.concat(parts))
+        writer.add(dataset_of(name), pl.concat(parts))
     publish_upkeep(run, writer, same_tables)
-    outbox.settle(run.lake.at(manifest_name(run.run_id)).files_sent())
+    outbox.settle(run.lake.at(manifest_name(run.run_id)).files_sent)
     return done
 
 

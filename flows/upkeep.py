@@ -39,7 +39,7 @@ def upkeep(settings: Settings, kind: Kind) -> Iterator[tuple[Run, LakeWriter]]:
     published = Warehouse(settings.warehouse).published()
     if published is None:
         raise WrongUse(f"There is no warehouse at {settings.warehouse} yet: run `tally nightly` first.")
-    with running(settings, published.as_of, kind) as (begun, _):
+    with running(settings, published.as_of, kind, takes_in=False) as (begun, _):
         policy = begun.lake.scan("runs").sort("run_no").select(pl.col("policy").last()).collect().item()
         run = replace(begun, policy=Policy.model_validate_json(policy))
         yield run, LakeWriter(run.lake, run.run_id, run.run_no, run.workplace("lake"))

@@ -73,6 +73,11 @@ WAITING_ROWS: dict[str, pl.DataType] = {
 """Rows whose references do not hold, with what they say as JSON."""
 
 
+def dataset_of(table: str) -> str:
+    """Name of the dataset that keeps the rows of a published table."""
+    return table.replace(".", "/")
+
+
 def _datasets() -> dict[str, dict[str, pl.DataType]]:
     """Every dataset of the lake and the schema of its files."""
     number: dict[str, pl.DataType] = {"account_no": pl.Int32()}
@@ -116,7 +121,7 @@ def _datasets() -> dict[str, dict[str, pl.DataType]]:
     for name in ("files", "refused_rows", "checks", "runs"):
         datasets[f"ops/{name}"] = {**TABLES[f"ops.{name}"].schema, **run}
     for table in SENDING_TABLES:
-        datasets[table.name.replace(".", "/")] = {**table.schema, **run}
+        datasets[dataset_of(table.name)] = {**table.schema, **run}
     # what a record said, without names; only the next correction asks for it
     datasets["share/sent"]["record"] = pl.String()
     return datasets

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -32,15 +32,17 @@ class Outbox:
         write_durably(path, content, mode=0o600)
         return hashlib.sha256(content).hexdigest()
 
-    def settle(self, sent: Mapping[str, str]) -> None:
+    def settle(self, sent: Callable[[], Mapping[str, str]]) -> None:
         """Gives their names to the files that the ledger knows, and deletes those that it does not.
 
         Args:
-            sent: SHA-256 by path below the outbox of every file in the ledger.
+            sent: gives SHA-256 by path below the outbox of every file in the ledger; asked only when there are such.
         """
-        for path in sorted(self.root.rglob(f"*{_PART}*")):
+        parts = sorted(self.root.rglob(f"*{_PART}*"))
+        ledger = sent() if parts else {}
+        for path in parts:
             final = path.with_name(path.name.removesuffix(_PART))
-            known = sent.get(final.relative_to(self.root).as_posix())
+            known = ledger.get(final.relative_to(self.root).as_posix())
             if path.suffix == _PART and known == hashlib.sha256(path.read_bytes()).hexdigest():
                 path.replace(final)
                 flush_folder(final.parent)

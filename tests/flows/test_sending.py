@@ -170,6 +170,7 @@ def test_a_month_is_sent_once_unless_forced(reported: tuple[Bank, dict[str, Send
     bank = _copy(reported[0], tmp_path)
     with pytest.raises(WrongUse, match=r"was sent to bureau as metro2 on 2026-10-05 .*--force sends"):
         send(bank.settings, METRO2, date(2026, 10, 6))
+    assert not list((bank.warehouse / "runs").glob("*")), "a user's mistake is no failed run"
     assert send(bank.settings, METRO2, date(2026, 10, 6), force=True).sending_id == "metro2-2026-09-bureau-2"
     other = Whom("metro2", MONTH, "other", "credit_report")
     assert send(bank.settings, other, date(2026, 10, 6)).made.sent.is_empty(), "nobody agreed that another one is told"
@@ -307,7 +308,7 @@ def test_a_changed_file_is_not_given_its_name(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path)
     sha256 = outbox.put(outbox.relative("a/b", "x.txt"), b"told")
     outbox.file("a%2Fb/x.txt.part").write_bytes(b"changed")
-    outbox.settle({"a%2Fb/x.txt": sha256})
+    outbox.settle(lambda: {"a%2Fb/x.txt": sha256})
     assert _names_below(tmp_path) == []
 
 
