@@ -182,7 +182,7 @@ def test_the_checker_accepts_the_contract_of_files(tmp_path: Path) -> None:
 
 
 @checked
-@pytest.mark.parametrize("schema", ["share", "status", "risk"])
+@pytest.mark.parametrize("schema", SCHEMAS)
 def test_a_published_file_keeps_it(schema: str, bank: Bank, tmp_path: Path) -> None:
     path = shutil.copy(ROOT / "docs" / "contract" / f"{schema}.odcs.yaml", tmp_path)
     told = checker("test", "--server", "warehouse", Path(path), database=bank.warehouse / "tally.duckdb")
