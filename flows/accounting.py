@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from flows.bookkeeping import ROW, Changes
+from flows.changes import ROW, Changes
 from flows.intake import Intake
 from flows.judging import Judged
 from flows.run import Run

@@ -1,4 +1,8 @@
-"""The risk tables of the night, told from the core and status tables of the next warehouse."""
+"""The risk tables of the night, told from the core and status tables of the next warehouse.
+
+Where loans stand on the day is told of all of them each night. Sums of months that are over are kept in the lake: a
+night takes out what the accounts that it worked on added to them before, and adds what they add now.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,50 @@ from collections.abc import Iterator
 import duckdb
 import polars as pl
 
+from flows.changes import Changes
 from flows.run import Run
+from flows.stores.lake import LakeWriter, dataset_of_kept
 from flows.stores.tables import Writer, read
-from transforms.aggregates.all_risk import COLUMNS, SERIES, SOURCES, Published, risk
+from transforms.aggregates.all_risk import (
+    COLUMNS,
+    KEPT_PARTS,
+    SERIES,
+    SOURCES,
+    STANDING_PARTS,
+    Published,
+    is_kept,
+    kept_sums,
+    risk,
+    standing,
+)
+from transforms.aggregates.kept import KEPT, Cells, together, without
 
 PART_ACCOUNTS = 65_536
 """Accounts whose rows are held at once; bounds memory."""
+_ACCOUNT = ("source", "account_id")
+_OWN = frozenset(SOURCES) - {"customers"}
+"""Parts whose rows belong to an account."""
 
 
-def aggregate(run: Run) -> None:
-    """Writes every risk table into the next warehouse; those that are series keep the rows of earlier nights."""
+def aggregate(run: Run, changes: Changes, lake: LakeWriter, *, anew: bool = False) -> None:
+    """Writes every risk table into the next warehouse; those that are series keep the rows of earlier nights.
+
+    Args:
+        run: the run.
+        changes: which accounts it worked on.
+        lake: where the sums by month are kept.
+        anew: tell the sums by month of all accounts, whatever was kept.
+    """
     with run.open_next() as connection:
+        accounts = read(connection, SOURCES["account_status"], columns=_ACCOUNT)
+        sums = None if anew else _moved_on(run, changes, connection)
+        if sums is None:
+            sums = kept_sums(_parts(connection, accounts, KEPT_PARTS), run.as_of)
+        for name, rows in sums.items():
+            lake.replace(dataset_of_kept(name), rows.sort(*KEPT[name].key))
+        stand = standing(_parts(connection, accounts, STANDING_PARTS), run.as_of)
         writer = Writer(connection)
-        for table, rows in risk(_parts(connection), run.policy, run.as_of).items():
+        for table, rows in risk(stand, sums, run.policy, run.as_of).items():
             if table in SERIES:
                 connection.execute(f"DELETE FROM {table} WHERE as_of = ?", [run.as_of])
             else:
@@ -27,15 +62,32 @@ def aggregate(run: Run) -> None:
             writer.append_frame(table, rows)
 
 
-def _parts(connection: duckdb.DuckDBPyConnection) -> Iterator[Published]:
-    """What risk is told from, some accounts at a time."""
-    customers = read(connection, SOURCES["customers"], columns=COLUMNS["customers"]).lazy()
-    accounts = read(connection, SOURCES["account_status"], columns=("source", "account_id"))
+def _moved_on(run: Run, changes: Changes, connection: duckdb.DuckDBPyConnection) -> Cells | None:
+    """The sums that the last night kept, less what the accounts worked on added, with what they add now.
+
+    None when they have to be told anew: before the first night, after a month-end, under another policy.
+    """
+    last = run.published
+    if last is None or last.policy_hash != run.policy.hash or not is_kept(last.as_of, run.as_of):
+        return None
+    if not all(run.lake.paths(dataset_of_kept(name)) for name in KEPT):
+        return None
+    before = {name: run.lake.scan(dataset_of_kept(name)).collect() for name in KEPT}
+    worked_on = changes.accounts.select(_ACCOUNT)
+    with run.reader() as reader:
+        gone = kept_sums(_parts(reader, worked_on, KEPT_PARTS), last.as_of)
+    return together(without(before, gone), kept_sums(_parts(connection, worked_on, KEPT_PARTS), run.as_of))
+
+
+def _parts(
+    connection: duckdb.DuckDBPyConnection, accounts: pl.DataFrame, asked: tuple[str, ...]
+) -> Iterator[Published]:
+    """What is asked for of accounts, some at a time; customers whole."""
+
+    def rows(name: str, of: pl.DataFrame | None) -> pl.LazyFrame:
+        return read(connection, SOURCES[name], of, columns=COLUMNS[name]).lazy()
+
+    whole = {name: rows(name, None) for name in asked if name not in _OWN}
     for first in range(0, max(accounts.height, 1), PART_ACCOUNTS):
-        wanted = accounts.slice(first, PART_ACCOUNTS)
-        rows: dict[str, pl.LazyFrame] = {
-            part: read(connection, table, wanted, columns=COLUMNS[part]).lazy()
-            for part, table in SOURCES.items()
-            if part != "customers"
-        }
-        yield Published(**rows, customers=customers)
+        some = accounts.slice(first, PART_ACCOUNTS)
+        yield Published(**whole, **{name: rows(name, some) for name in asked if name in _OWN})

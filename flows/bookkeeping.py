@@ -2,70 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 
 from flows.batching import Batch, Worked, batches, known_facts, work
+from flows.changes import ROW, Changes
 from flows.intake import Intake, account_feeds, delivery_order, new_facts, register_feeds, with_linked
 from flows.progress import follow
 from flows.refusing import key_text
 from flows.run import Run
+from flows.standings import STANDINGS, tell_standings
 from flows.stores import storage
-from flows.stores.lake import WAITING_ROWS, Lake
+from flows.stores.lake import Lake
 from flows.stores.tables import read
-from transforms import carry, restate, versions
+from transforms import restate, versions
 from transforms.feeds import FEEDS, Feed
-from transforms.obligors import finish
-from transforms.tables import TABLES, own_schema
+from transforms.tables import TABLES
 
 HISTORY_BATCHES = 8
 """Batches whose month-ends are held against what was said before at once; bounds memory."""
-ROW = ["feed", "key", "delivery_no", "line_number"]
-"""What tells one waiting row from another; one line may give many rows."""
 _STATE = ("open_items", "paid_months", "deferred", "next_change")
-_STATUS = ("status.loan_status", "status.account_status")
-
-
-@dataclass(slots=True)
-class Changes:
-    """What a night changes in the warehouse: Parquet files by table, and how they come in."""
-
-    work: Path
-    accounts: pl.DataFrame
-    """account_no, source, account_id of the accounts worked on in full."""
-    customers: pl.DataFrame
-    """source, customer_id of the customers worked on."""
-    replaced: dict[str, list[Path]] = field(default_factory=dict)
-    """Tables whose rows of the accounts (or customers, or keys) worked on are replaced."""
-    keys: dict[str, pl.DataFrame] = field(default_factory=dict)
-    """Register tables: the keys whose rows are replaced."""
-    whole: dict[str, list[Path]] = field(default_factory=dict)
-    """Tables replaced whole."""
-    added: dict[str, list[Path]] = field(default_factory=dict)
-    """Tables that grow."""
-    dated: dict[str, list[Path]] = field(default_factory=dict)
-    """Tables whose rows of the as-of date are replaced."""
-    waiting: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WAITING_ROWS))
-    """Rows of the accounts worked on whose references do not hold."""
-
-    def worked_on(self, table: str) -> pl.DataFrame:
-        """The keys whose rows of a replaced table give way."""
-        if table in self.keys:
-            return self.keys[table]
-        if table == "core.customers":
-            return self.customers
-        return self.accounts.select("source", "account_id")
-
-    def write(self, into: dict[str, list[Path]], table: str, rows: pl.DataFrame) -> None:
-        """Keeps rows in a file for publishing."""
-        paths = into.setdefault(table, [])
-        if rows.height:
-            path = self.work / f"{table}.{len(list(self.work.iterdir()))}.parquet"
-            rows.write_parquet(path, compression="lz4")
-            paths.append(path)
 
 
 def books(run: Run, intake: Intake) -> Changes:
@@ -76,11 +35,10 @@ def books(run: Run, intake: Intake) -> Changes:
     changes = Changes(run.workplace("tables"), accounts, _touched_customers(run, lake, intake.customers))
     worked = _work_through(run, lake, changes)
     _say_history(run, lake, changes, worked)
-    _carry_over(run, lake, changes)
-    _write_state(lake, intake, changes, worked)
     _customers(run, lake, changes)
     _registers(run, lake, changes)
-    _finish(run, changes)
+    tell_standings(run, lake, changes, worked)
+    _write_state(lake, intake, changes, worked)
     return changes
 
 
@@ -104,9 +62,8 @@ def _work_through(run: Run, lake: Lake, changes: Changes) -> list[Worked]:
     worked = sorted((_fetched(each, local) for each in done), key=lambda each: each.number)
     for each in worked:
         for table, path in each.tables.items():
-            if table != "status.loan_history":
-                into_tables = changes.whole if table in _STATUS else changes.replaced
-                into_tables.setdefault(table, []).extend([path] if path else [])
+            if table not in ("status.loan_history", *STANDINGS):
+                changes.replaced.setdefault(table, []).extend([path] if path else [])
     waiting = [pl.read_parquet(each.waiting) for each in worked if each.waiting]
     if waiting:
         changes.waiting = pl.concat(waiting).unique(ROW, maintain_order=True)
@@ -206,67 +163,6 @@ def _counting(run: Run, lake: Lake, feed: Feed, order: pl.LazyFrame) -> pl.LazyF
     )
 
 
-def _carry_over(run: Run, lake: Lake, changes: Changes) -> None:
-    """The accounts that nothing touched, and what changed since the night before."""
-    if run.published is None:
-        return
-    with run.reader() as connection:
-        loans, accounts = (read(connection, table) for table in _STATUS)
-    numbers = lake.scan("accounts").select("account_no", "source", "account_id").collect()
-    untouched = numbers.join(changes.accounts, on="account_no", how="anti")
-    key = ["source", "account_id"]
-    before = carry.Before(
-        last_day=run.published.as_of,
-        loan_status=loans.join(untouched, on=key),
-        account_status=accounts.join(untouched, on=key),
-        open_items=_of(run.lake, "state/open_items", untouched),
-        paid_months=_of(run.lake, "state/paid_months", untouched),
-        deferred=_of(run.lake, "state/deferred", untouched),
-    )
-    carried = carry.carry(before, run.policy, run.as_of)
-    for table in _STATUS:
-        changes.write(changes.whole, table, carried[table])
-    history = carried["status.loan_history"].with_columns(known_from=pl.lit(run.as_of))
-    changes.write(changes.added, "status.loan_history", history)
-
-
-def _finish(run: Run, changes: Changes) -> None:
-    """The status tables whole, with what is told of all loans together; and what changed since the night before."""
-    parts = {name: changes.whole.pop(name, []) for name in _STATUS}
-    loans, accounts = (
-        pl.scan_parquet(paths) if paths else pl.LazyFrame(schema=own_schema(name)) for name, paths in parts.items()
-    )
-    said = finish(loans, accounts, _all_customers(run, changes), run.policy)
-    tables = (*_STATUS, "status.customer_status")
-    for name, rows in zip(tables, (said.loans, said.accounts, said.customers), strict=True):
-        changes.write(changes.whole, name, rows.collect())
-    for path in (path for paths in parts.values() for path in paths):
-        path.unlink()
-    if run.published is not None:
-        with run.reader() as connection:
-            before = read(connection, "status.account_status")
-            earlier = read(connection, "status.account_changes").filter(pl.col("as_of") == run.as_of)
-        after = _scan(changes.whole["status.account_status"], "status.account_status").collect()
-        changed = restate.account_changes(before, after, earlier).with_columns(run_id=pl.lit(run.run_id))
-        changes.write(changes.dated, "status.account_changes", changed)
-
-
-def _all_customers(run: Run, changes: Changes) -> pl.LazyFrame:
-    """core.customers as it will be: what this night worked on, and all others as they were."""
-    table = "core.customers"
-    now = _scan(changes.replaced.get(table, []), table)
-    if run.published is None:
-        return now
-    with run.reader() as connection:
-        before = read(connection, table).lazy()
-    return pl.concat([now, before.join(changes.customers.lazy(), on=["source", "customer_id"], how="anti")])
-
-
-def _of(lake: Lake, dataset: str, accounts: pl.DataFrame) -> pl.DataFrame:
-    """The rows of a state dataset of some accounts."""
-    return lake.scan(dataset).join(accounts.lazy(), on="account_no", how="semi").collect()
-
-
 def _write_state(lake: Lake, intake: Intake, changes: Changes, worked: list[Worked]) -> None:
     """The state after this night: of the accounts worked on as it is now, of all others as it was."""
     worked_on = changes.accounts.select("account_no").lazy()
@@ -327,7 +223,3 @@ def customers_at(lake: Lake, customers: pl.DataFrame, day: date, known: int | No
         valid_from=pl.when(pl.col("valid_from") != versions.BEGINNING).then("valid_from")
     )
     return rows.select(table.schema.keys()).sort(table.key).collect()
-
-
-def _scan(paths: list[Path], table: str) -> pl.LazyFrame:
-    return pl.scan_parquet(paths) if paths else pl.LazyFrame(schema=TABLES[table].schema)

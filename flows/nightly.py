@@ -104,7 +104,7 @@ def _publish(run: Run, deliveries: tuple[Any, ...], notes: tuple[str, ...]) -> O
     changes = tasks.books(run, intake)
     accounts = tasks.account(run, judged, intake, changes)
     tasks.write_next(run, changes)
-    tasks.aggregate(run)
+    tasks.aggregate(run, changes, intake.writer)
     tasks.share(run)
     checks = [*judged.checks, *tasks.audit(run, changes, accounts, intake.writer.now())]
     lake = tasks.commit(run, intake, accounts, checks)

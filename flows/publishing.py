@@ -13,7 +13,7 @@ from expectations import published
 from expectations.checks import CheckResult
 from expectations.engine import run_suites
 from flows.accounting import Accounts
-from flows.bookkeeping import Changes
+from flows.changes import Changes
 from flows.errors import CheckFailed
 from flows.intake import Intake
 from flows.run import Run, unpublished_runs
@@ -43,6 +43,8 @@ def apply(run: Run, changes: Changes) -> None:
                 connection.register("worked_on", worked_on.to_arrow())
                 writer.delete(table, "worked_on", worked_on.columns)
             writer.append_files(table, paths)
+        for table in changes.stamped:
+            writer.stamp(table, run.as_of, run.policy.version)
         for table, paths in changes.whole.items():
             writer.clear(table)
             writer.append_files(table, paths)

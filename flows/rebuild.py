@@ -161,7 +161,7 @@ def _work_through(run: Run, writer: LakeWriter, lake: Lake, building: str) -> No
     changes = books(run, intake)
     made = replace(run, run_id=building)
     apply(made, changes)
-    aggregate(made)
+    aggregate(made, changes, writer, anew=True)
     share(made)
 
 

@@ -47,7 +47,8 @@ def delinquent_since(story: Course, charged_off: pl.DataFrame) -> pl.DataFrame:
     now = containing(spells.lazy(), story.last_day).select("unit_no", delinquent_since="first_day").collect()
     kept = (
         spells.join(charged_off.select("unit_no", "charged_off_on"), on="unit_no")
-        .filter(pl.col("end_day").fill_null(FOREVER) > pl.col("charged_off_on"))
+        # money that comes in on the day of the charge-off comes behind it
+        .filter(pl.col("end_day").fill_null(FOREVER) >= pl.col("charged_off_on"))
         .group_by("unit_no")
         .agg(delinquent_since=pl.col("first_day").min())
     )

@@ -64,6 +64,42 @@ def finish(loans: pl.LazyFrame, accounts: pl.LazyFrame, customers: pl.LazyFrame,
     )
 
 
+def told_together(
+    changed: pl.LazyFrame, customers: pl.LazyFrame, accounts: pl.LazyFrame, before: pl.LazyFrame, now: pl.LazyFrame
+) -> pl.LazyFrame:
+    """source, account_id: the accounts that change, and all whose customer or person is or was that of one of them.
+
+    `finish` tells these apart from all others: nothing that it tells reaches further than an account and its obligor.
+
+    Args:
+        changed: source, account_id, customer_id of accounts that change, as they are now.
+        customers: source, customer_id of customers that change; their accounts do as well.
+        accounts: source, account_id, customer_id of all accounts as told last.
+        before: core.customers as told last.
+        now: core.customers as it is now.
+    """
+    customer = ["source", "customer_id"]
+    columns = [*_ACCOUNT, "customer_id"]
+    by_customer = accounts.join(customers, on=customer, how="semi").join(changed, on=_ACCOUNT, how="anti")
+    moved = pl.concat([changed.select(columns), by_customer.select(columns)])
+    was = _with_obligor(accounts, before)
+    obligors = pl.concat(
+        [was.join(moved, on=_ACCOUNT, how="semi").select("obligor"), _with_obligor(moved, now).select("obligor")]
+    ).unique()
+    theirs = was.join(obligors, on="obligor", how="semi")
+    return pl.concat([moved.select(_ACCOUNT), theirs.select(_ACCOUNT)]).unique()
+
+
+def customer_keys(accounts: pl.LazyFrame, customers: pl.LazyFrame) -> pl.LazyFrame:
+    """source, person_id, customer_id: the rows of status.customer_status, of any currency, that accounts belong to.
+
+    Args:
+        accounts: source, account_id, customer_id.
+        customers: core.customers.
+    """
+    return _as_customers(_with_obligor(accounts, customers)).select("source", "person_id", "customer_id").unique()
+
+
 def by_account_alone(loans: pl.LazyFrame, accounts: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
     """status.account_status as it would be if a default reached no further than its account.
 
@@ -178,18 +214,23 @@ def _accounts(accounts: pl.LazyFrame, loans: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+def _as_customers(accounts: pl.LazyFrame) -> pl.LazyFrame:
+    """The accounts under the name of their person across sources or, where it is not known, of their customer."""
+    is_known = pl.col("person_id").is_not_null()
+    return accounts.with_columns(
+        source=pl.when(is_known).then(pl.lit(ALL)).otherwise("source"),
+        customer_id=pl.when(is_known).then(None).otherwise("customer_id"),
+    )
+
+
 def _customers(accounts: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
     """status.customer_status: persons across sources, other customers within theirs."""
     place = pl.col("credit_status").replace_strict(
         {name: number for number, name in enumerate(PERSON_ORDER)}, return_dtype=pl.Int8
     )
-    is_known = pl.col("person_id").is_not_null()
     return (
-        accounts.with_columns(
-            source=pl.when(is_known).then(pl.lit(ALL)).otherwise("source"),
-            customer_id=pl.when(is_known).then(None).otherwise("customer_id"),
-            place=place,
-        )
+        _as_customers(accounts)
+        .with_columns(place=place)
         .group_by("source", "person_id", "customer_id", "currency")
         .agg(
             pl.col("as_of", "policy_version").first(),

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from flows.errors import Damaged, WrongUse
 from flows.stores import storage
+from transforms.aggregates.kept import KEPT
 from transforms.feeds import FEEDS
 from transforms.layout import SCHEMA_VERSION
 from transforms.sending_tables import SENDING_TABLES
@@ -78,6 +79,11 @@ def dataset_of(table: str) -> str:
     return table.replace(".", "/")
 
 
+def dataset_of_kept(name: str) -> str:
+    """Name of the dataset of a set of sums by month: see `transforms/aggregates/kept.py`."""
+    return f"state/sums_{name}"
+
+
 def _datasets() -> dict[str, dict[str, pl.DataType]]:
     """Every dataset of the lake and the schema of its files."""
     number: dict[str, pl.DataType] = {"account_no": pl.Int32()}
@@ -111,6 +117,7 @@ def _datasets() -> dict[str, dict[str, pl.DataType]]:
         },
         "state/next_change": {**number, "next_change": pl.Date()},
         "state/waiting": WAITING_ROWS,
+        **{dataset_of_kept(name): each.schema for name, each in KEPT.items()},
     }
     for feed in FEEDS.values():
         account = number if feed.of_account else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -82,9 +83,13 @@ class Writer:
         self.connection.execute(f"TRUNCATE {table}")
 
     def delete(self, table: str, worked: str, key: Sequence[str]) -> None:
-        """Deletes the rows whose key stands in a relation."""
-        same = " AND ".join(f"t.{name} = w.{name}" for name in key)
+        """Deletes the rows whose key stands in a relation; parts of a key may be null."""
+        same = " AND ".join(f"t.{name} IS NOT DISTINCT FROM w.{name}" for name in key)
         self.connection.execute(f"DELETE FROM {table} t USING {worked} w WHERE {same}")
+
+    def stamp(self, table: str, as_of: date, policy_version: str) -> None:
+        """Tells every row of a table as of a day; cheap, since a column whose values are all alike is kept as one."""
+        self.connection.execute(f"UPDATE {table} SET as_of = ?, policy_version = ?", [as_of, policy_version])
 
     def finish(self) -> dict[str, int]:
         """Writes everything out and closes the file; rows by table."""

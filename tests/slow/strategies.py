@@ -75,12 +75,15 @@ def histories(draw: st.DrawFn) -> list[Delivery]:
 def splits(draw: st.DrawFn, deliveries: Sequence[Delivery]) -> list[tuple[date, list[Delivery]]]:
     """Nights of rising as-of dates, each with all deliveries visible by then; the last one sees every delivery.
 
-    A delivery is visible no earlier than its business date, sometimes some nights later.
+    A delivery is visible no earlier than its business date, sometimes some nights later. Some nights follow one another
+    within days, in which most accounts stay as they are, others after months.
     """
     dates = [delivery.business_date for delivery in deliveries] or [FIRST_DAY]
     end = after(draw, max(dates), (0, 0, 1, 5, 30, 200))
     early = draw(st.lists(st.integers(0, (end - min(dates)).days), max_size=4, unique=True))
-    nights = sorted({end, *(end - timedelta(days=days) for days in early)})
+    chosen = {end, *(end - timedelta(days=days) for days in early)}
+    close = draw(st.lists(st.tuples(st.sampled_from(sorted(chosen)), st.integers(1, 12)), max_size=3))
+    nights = sorted(chosen | {night - timedelta(days=days) for night, days in close})
     seen_from = []
     for delivery in deliveries:
         first = next(number for number, night in enumerate(nights) if night >= delivery.business_date)

@@ -10,10 +10,11 @@ import polars as pl
 
 from tests.slow.deliveries import Delivery, Place, Row
 from transforms import book, carry, restate, versions
-from transforms.aggregates.all_risk import SOURCES, Published, risk
+from transforms.aggregates.all_risk import KEPT_PARTS, SOURCES, Published, is_kept, kept_sums, risk, standing
+from transforms.aggregates.kept import Cells, together, without
 from transforms.arrivals import Held, added, links, mark
 from transforms.feeds import FEEDS, Feed
-from transforms.obligors import finish
+from transforms.obligors import customer_keys, finish, told_together
 from transforms.policy import Policy
 from transforms.sharing.industry import shared
 from transforms.sharing.screening import columns, screen
@@ -22,6 +23,7 @@ from transforms.tables import TABLES
 
 ORDER: dict[str, pl.DataType] = {"delivery_no": pl.Int32(), "line_number": pl.Int64(), "run_no": pl.Int32()}
 STATUS = ("status.loan_status", "status.account_status")
+PERSONS = ("core.customers", "status.customer_status")
 ACCOUNT_FEEDS = [feed for feed in FEEDS.values() if feed.of_account]
 KEYED = [(feed, ["source", *feed.key]) for feed in ACCOUNT_FEEDS if feed.name != "accounts"]
 
@@ -56,6 +58,9 @@ class Memory:
     state: dict[str, pl.DataFrame] = field(default_factory=dict)
     waiting: dict[str, pl.DataFrame] = field(default_factory=dict)
     restatements: pl.DataFrame | None = None
+    sums: Cells = field(default_factory=dict)
+    account_owners: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """source, account_id, customer_id of the night before."""
     run_no: int = 0
     as_of: date | None = None
 
@@ -135,13 +140,20 @@ class Memory:
         )
         facts = {feed.name: self.ordered(self.facts[feed.name]).filter(of_them) for feed in ACCOUNT_FEEDS}
         made = book.keep(facts, self.policy, as_of)
-        rest = names.filter(~of_them)
-        carried = self._carry(rest, as_of)
+        rest, published = names.filter(~of_them), dict(self.tables)
+        owned = self.tables.get("core.customers")
+        self._customers(as_of)
+        told = self._told(made.tables["status.account_status"], names, touched, owned, as_of)
+        carried = self._carry(_of(rest, told), as_of)
+        left = {name: self.tables[name].join(told, on=["source", "account_id"], how="anti") for name in carried}
         history = made.tables.pop("status.loan_history")
         before = self.tables.get("status.loan_history")
         tables = {}
         for name, rows in made.tables.items():
-            old = carried[name] if name in carried else self.tables.get(name)
+            if name in STATUS:
+                tables[name] = pl.concat([carried[name], rows]) if name in carried else rows
+                continue
+            old = self.tables.get(name)
             tables[name] = rows if old is None else pl.concat([_of(old, rest), rows]).sort(TABLES[name].key)
         if before is None or self.as_of is None:
             tables["status.loan_history"] = history.with_columns(known_from=pl.lit(as_of))
@@ -155,17 +167,44 @@ class Memory:
             columns = list(TABLES["status.loan_history"].schema)
             parts = [_of(before, rest), said.history, new_months]
             tables["status.loan_history"] = pl.concat([part.select(columns) for part in parts])
-        self.tables = {name: rows.sort(TABLES[name].key, nulls_last=False) for name, rows in tables.items()}
+        persons = {name: rows for name, rows in self.tables.items() if name in PERSONS}
+        self.tables = persons | {name: rows.sort(TABLES[name].key, nulls_last=False) for name, rows in tables.items()}
         for name, rows in made.state.items():
             kept = self.state.get(name, rows.clear()).filter(~of_them)
             self.state[name] = pl.concat([kept, rows], how="vertical_relaxed")
         for name, rows in made.waiting.items():
             kept = self.waiting.get(name, rows.clear()).filter(~of_them)
             self.waiting[name] = pl.concat([kept, rows], how="diagonal_relaxed")
-        self._customers(as_of)
         self._registers()
-        self._finish()
-        self._risk(as_of)
+        self._finish(left, owned, told, as_of)
+        self._risk(as_of, published, names.filter(of_them))
+
+    def _told(
+        self,
+        worked: pl.DataFrame,
+        names: pl.DataFrame,
+        touched: set[int],
+        owned: pl.DataFrame | None,
+        as_of: date,
+    ) -> pl.DataFrame:
+        """source, account_id of the accounts whose status is told anew."""
+        account = ["source", "account_id"]
+        if self.as_of is None or owned is None or carry.turns_a_month(self.as_of, as_of):
+            return names.select(account)
+        accounts = self.tables["status.account_status"].select(*account, "customer_id")
+        late = carry.late_accounts(self.state["open_items"].lazy(), as_of).collect()["account_no"].to_list()
+        of_them = names.filter(pl.col("account_no").is_in(touched))
+        anew = of_them.select(account).join(worked.select(*account, "customer_id"), on=account, how="left")
+        moving = names.filter(pl.col("account_no").is_in(late) & ~pl.col("account_no").is_in(touched))
+        changed = pl.concat([anew, accounts.join(moving, on=account, how="semi")])
+        customers = self.tables["core.customers"]
+        columns = ["source", "customer_id", "person_id"]
+        differing = pl.concat([owned.select(columns), customers.select(columns)]).filter(
+            ~pl.struct(columns).is_duplicated()
+        )
+        return told_together(
+            changed.lazy(), differing.lazy(), accounts.lazy(), owned.lazy(), customers.lazy()
+        ).collect()
 
     def _carry(self, rest: pl.DataFrame, as_of: date) -> dict[str, pl.DataFrame]:
         if self.as_of is None:
@@ -191,16 +230,42 @@ class Memory:
                 rows = versions.latest(self.ordered(self.facts[name]).lazy(), feed)
                 self.tables[table.name] = rows.select(*table.schema).sort(table.key).collect()
 
-    def _finish(self) -> None:
+    def _finish(
+        self, left: dict[str, pl.DataFrame], owned: pl.DataFrame | None, told: pl.DataFrame, as_of: date
+    ) -> None:
+        """What is told of persons together; rows that are not told anew stay, and only their date moves on."""
         loans, accounts = (self.tables[name].lazy() for name in STATUS)
         said = finish(loans, accounts, self.tables["core.customers"].lazy(), self.policy)
-        names = (*STATUS, "status.customer_status")
-        for name, rows in zip(names, (said.loans, said.accounts, said.customers), strict=True):
-            self.tables[name] = rows.sort(TABLES[name].key, nulls_last=False).collect()
+        persons = "status.customer_status"
+        stay: dict[str, pl.DataFrame] = {name: rows for name, rows in left.items() if name in STATUS}
+        if stay and owned is not None:
+            theirs = self.account_owners.join(told, on=["source", "account_id"], how="semi")
+            gone = customer_keys(theirs.lazy(), owned.lazy()).collect()
+            stay[persons] = self.tables[persons].join(gone, on=gone.columns, how="anti", nulls_equal=True)
+        for name, rows in zip((*STATUS, persons), (said.loans, said.accounts, said.customers), strict=True):
+            kept = stay[name].with_columns(as_of=pl.lit(as_of)) if name in stay else rows.collect().clear()
+            self.tables[name] = pl.concat([rows.collect(), kept]).sort(TABLES[name].key, nulls_last=False)
+        self.account_owners = self.tables["status.account_status"].select("source", "account_id", "customer_id")
 
-    def _risk(self, as_of: date) -> None:
+    def _published(self, tables: dict[str, pl.DataFrame], accounts: pl.DataFrame) -> Published:
+        """What was published of some accounts."""
+        account = ["source", "account_id"]
+        return Published(
+            **{
+                part: tables[SOURCES[part]].lazy().join(accounts.lazy().select(account), on=account, how="semi")
+                for part in KEPT_PARTS
+            }
+        )
+
+    def _risk(self, as_of: date, before: dict[str, pl.DataFrame], worked: pl.DataFrame) -> None:
+        """Risk of the day, and sums by month in which only the accounts worked on are told anew."""
         said = Published(**{part: self.tables[table].lazy() for part, table in SOURCES.items()})
-        self.tables |= risk([said], self.policy, as_of)
+        if self.as_of is None or not is_kept(self.as_of, as_of):
+            self.sums = kept_sums([said], as_of)
+        else:
+            now = kept_sums([self._published(self.tables, worked)], as_of)
+            self.sums = together(without(self.sums, kept_sums([self._published(before, worked)], self.as_of)), now)
+        self.tables |= risk(standing([said], as_of), self.sums, self.policy, as_of)
         accounts, customers = self.tables["status.account_status"], self.tables["core.customers"]
         self.tables |= shared(self.tables["risk.portfolio"], accounts, customers, self.policy)
         self.tables["share.standards"] = side_by_side(self.policy, as_of)

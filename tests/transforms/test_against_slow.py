@@ -50,6 +50,7 @@ def test_any_split_into_nights_gives_the_same_tables(
         taken = visible
     as_of, visible = nights[-1]
     assert_equal_tables(memory, solve(visible, policy, as_of))
+    assert_risk(memory, policy, as_of)
 
 
 def assert_risk(memory: Memory, policy: Policy, as_of: date) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import date
 
+import polars as pl
+
 from tests.slow.deliveries import Delivery, Message, pack
 from tests.transforms.memory import ACCOUNT_FEEDS, Memory
 from transforms.book import Working, work
@@ -15,7 +17,7 @@ from transforms.policy import Policy
 class Books(Memory):
     """A lake in memory whose nights end with the standings."""
 
-    def _risk(self, as_of: date) -> None:
+    def _risk(self, as_of: date, before: dict[str, pl.DataFrame], worked: pl.DataFrame) -> None:
         """Nothing: what is explained are loans."""
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 import polars as pl
@@ -14,10 +14,12 @@ from transforms.aggregates.concentration import concentration, owed_by_person
 from transforms.aggregates.early_warning import early_warning
 from transforms.aggregates.expected_credit_loss import EXPOSED, expected_credit_loss, exposures
 from transforms.aggregates.first_payment_default import first_payment_cells, first_payment_default
+from transforms.aggregates.kept import KEPT, Cells, shaped
 from transforms.aggregates.portfolio import BUCKET, bucket_cells, buckets, portfolio, portfolio_cells
-from transforms.aggregates.roll_rate import MOVE, roll_rate, transitions
+from transforms.aggregates.roll_rate import roll_rate, transitions
 from transforms.aggregates.slices import CELL, added, started
-from transforms.aggregates.vintage import AGE, vintage, vintage_cells
+from transforms.aggregates.vintage import vintage, vintage_cells
+from transforms.months import last_month_end
 from transforms.policy import Policy
 from transforms.tables import TABLES
 
@@ -27,16 +29,19 @@ SERIES = ("risk.portfolio", "risk.buckets", "risk.expected_credit_loss", "risk.c
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The tables that risk is told from, with inside names; all customers, and of some accounts everything else."""
+    """The tables that risk is told from, with inside names; all customers, and of some accounts everything else.
+
+    What is not asked for may be left out.
+    """
 
     loan_status: pl.LazyFrame
     account_status: pl.LazyFrame
     loans: pl.LazyFrame
-    history: pl.LazyFrame
-    installments: pl.LazyFrame
-    repayments: pl.LazyFrame
-    customers: pl.LazyFrame
-    defaults: pl.LazyFrame
+    history: pl.LazyFrame = field(default_factory=pl.LazyFrame)
+    installments: pl.LazyFrame = field(default_factory=pl.LazyFrame)
+    repayments: pl.LazyFrame = field(default_factory=pl.LazyFrame)
+    customers: pl.LazyFrame = field(default_factory=pl.LazyFrame)
+    defaults: pl.LazyFrame = field(default_factory=pl.LazyFrame)
 
 
 SOURCES: dict[str, str] = {
@@ -50,6 +55,10 @@ SOURCES: dict[str, str] = {
     "defaults": "status.loan_defaults",
 }
 """Where each part of `Published` comes from."""
+STANDING_PARTS = ("loan_status", "account_status", "loans", "customers")
+"""What `standing` asks for."""
+KEPT_PARTS = ("loan_status", "account_status", "loans", "history", "installments", "repayments", "defaults")
+"""What `kept_sums` asks for."""
 COLUMNS: dict[str, tuple[str, ...]] = {
     "loan_status": (
         "as_of",
@@ -107,66 +116,106 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 """What of them is needed, by the names outside."""
 
 
-_KEYS = {
+_STANDING = {
     "portfolio": CELL,
     "buckets": BUCKET,
-    "vintage": (*CELL, *AGE),
-    "moves": (*CELL, *MOVE),
     "first_payment": (*CELL, "origination_month"),
     "exposures": (*CELL, *EXPOSED),
     "owed": (*CELL, "customer"),
-    "collection": (*CELL, "month_end"),
 }
-"""Grain of the cells that the tables are made of; everything else in a cell is a sum."""
+"""Grain of the cells that are told from where loans stand on the day; everything else in a cell is a sum."""
 
 
-def cells(said: Published, last_day: date) -> dict[str, pl.DataFrame]:
-    """What some accounts add to the risk tables, by the names of `_KEYS`.
+def standing_cells(said: Published, last_day: date) -> Cells:
+    """What some accounts add to the risk tables by where they stand on the day, by the names of `_STANDING`.
 
     Args:
-        said: the published rows of the accounts.
+        said: their published rows: STANDING_PARTS.
         last_day: the as-of date.
     """
-    loans = started(said.loan_status, said.account_status, said.loans).lazy()
+    loans = _started(said)
+    return _collected(
+        {
+            "portfolio": portfolio_cells(loans, said.account_status),
+            "buckets": bucket_cells(loans),
+            "first_payment": first_payment_cells(loans, last_day),
+            "exposures": exposures(loans, last_day),
+            "owed": owed_by_person(loans, said.customers),
+        }
+    )
+
+
+def kept_cells(said: Published, last_day: date) -> Cells:
+    """What some accounts add to the sums by month that are kept from night to night: see `kept.KEPT`.
+
+    Args:
+        said: their published rows: KEPT_PARTS.
+        last_day: the as-of date.
+    """
+    loans = _started(said)
     came_back = recoveries(said.repayments, loans)
-    frames = {
-        "portfolio": portfolio_cells(loans, said.account_status),
-        "buckets": bucket_cells(loans),
-        "vintage": vintage_cells(loans, said.history, came_back, last_day),
-        "first_payment": first_payment_cells(loans, last_day),
-        "exposures": exposures(loans, last_day),
-        "owed": owed_by_person(loans, said.customers),
-        "collection": collection_cells(loans, said.installments, said.defaults, came_back, last_day),
-    }
-    told = {name: rows.cast({cs.categorical(): pl.String}).collect() for name, rows in frames.items()}
-    moves = transitions(loans, said.history, last_day).cast({cs.categorical(): pl.String})
-    return {**told, "moves": moves}
+    moves = transitions(loans, said.history, last_day)
+    return _collected(
+        {
+            "vintage": vintage_cells(loans, said.history, came_back),
+            "moves": shaped("moves", [moves.lazy().cast({cs.categorical(): pl.String})]),
+            "collection": collection_cells(loans, said.installments, said.defaults, came_back, last_day),
+        }
+    )
 
 
-def risk(parts: Iterable[Published], policy: Policy, last_day: date) -> dict[str, pl.DataFrame]:
+def is_kept(before: date, last_day: date) -> bool:
+    """Whether what was kept on a night is what a later one would tell of accounts that nothing touched meanwhile."""
+    return last_month_end(before) == last_month_end(last_day)
+
+
+def _started(said: Published) -> pl.LazyFrame:
+    return started(said.loan_status, said.account_status, said.loans).lazy()
+
+
+def _collected(frames: dict[str, pl.LazyFrame]) -> Cells:
+    return {name: rows.cast({cs.categorical(): pl.String}).collect() for name, rows in frames.items()}
+
+
+def standing(parts: Iterable[Published], last_day: date) -> Cells:
+    """`standing_cells` of all parts together; all rows of an account stand in one part, and there is at least one."""
+    return _summed((standing_cells(said, last_day) for said in parts), _STANDING)
+
+
+def kept_sums(parts: Iterable[Published], last_day: date) -> Cells:
+    """`kept_cells` of all parts together; all rows of an account stand in one part, and there is at least one."""
+    return _summed((kept_cells(said, last_day) for said in parts), {name: each.key for name, each in KEPT.items()})
+
+
+def _summed(parts: Iterable[Cells], keys: Mapping[str, Collection[str]]) -> Cells:
+    """Added up as they come, so that no more than one part is held."""
+    told: Cells = {}
+    for more in parts:
+        told = {name: added([told[name], more[name]], key) if told else more[name] for name, key in keys.items()}
+    return told
+
+
+def risk(standing: Cells, kept: Cells, policy: Policy, last_day: date) -> dict[str, pl.DataFrame]:
     """The rows of every risk table as of the day, each sorted by its key.
 
     Args:
-        parts: the published tables, whole or in parts; all rows of an account stand in one part. At least one.
+        standing: what all accounts add by where they stand.
+        kept: what they add to the sums by month.
         policy: the rules.
         last_day: the as-of date.
     """
-    told: dict[str, pl.DataFrame] = {}
-    for said in parts:
-        more = cells(said, last_day)
-        told = {name: added([told[name], more[name]], key) if told else more[name] for name, key in _KEYS.items()}
-    moves = told["moves"]
+    moves = kept["moves"]
     rolls = roll_rate(moves)
     tables = {
-        "risk.portfolio": portfolio(told["portfolio"].lazy()),
-        "risk.buckets": buckets(told["buckets"].lazy()),
-        "risk.vintage": vintage(told["vintage"].lazy()),
+        "risk.portfolio": portfolio(standing["portfolio"].lazy()),
+        "risk.buckets": buckets(standing["buckets"].lazy()),
+        "risk.vintage": vintage(kept["vintage"].lazy(), last_day),
         "risk.roll_rate": rolls.lazy(),
-        "risk.first_payment_default": first_payment_default(told["first_payment"].lazy()),
-        "risk.expected_credit_loss": expected_credit_loss(told["exposures"], moves, policy, last_day).lazy(),
-        "risk.concentration": concentration(told["owed"].lazy()),
+        "risk.first_payment_default": first_payment_default(standing["first_payment"].lazy()),
+        "risk.expected_credit_loss": expected_credit_loss(standing["exposures"], moves, policy, last_day).lazy(),
+        "risk.concentration": concentration(standing["owed"].lazy()),
         "risk.early_warning": early_warning(rolls, policy).lazy(),
-        "risk.collection": collection(told["collection"].lazy()),
+        "risk.collection": collection(kept["collection"].lazy(), last_day),
     }
     stamps = {"as_of": pl.lit(last_day), "policy_version": pl.lit(policy.version)}
     return {

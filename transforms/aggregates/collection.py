@@ -6,11 +6,11 @@ from datetime import date
 
 import polars as pl
 
+from transforms.aggregates.kept import shaped
 from transforms.aggregates.slices import CELL, LOAN, one_at_a_time, rate
 from transforms.feeds import CASH_KINDS
 from transforms.months import last_month_end, month_end, month_number
 
-_FLOWS = ("due_cents", "collected_cents", "default_count", "cured_count", "redefault_count")
 _DEFAULT = ("default_since", "default_ends_on", "is_over")
 _STOCKS = ("charged_off_cents", "recovered_cents")
 
@@ -39,7 +39,7 @@ def collection_cells(
     came_back: pl.LazyFrame,
     last_day: date,
 ) -> pl.LazyFrame:
-    """One row per CELL and month-end, from its first on: what is counted and added up.
+    """One row per CELL and month that is over and has anything to tell: the sums of that month.
 
     Args:
         loans: `slices.started`.
@@ -48,7 +48,6 @@ def collection_cells(
         came_back: `recoveries`.
         last_day: the as-of date.
     """
-    last_end = last_month_end(last_day)
     cells = loans.select(*LOAN, *CELL)
     written_off = loans.drop_nulls("charged_off_on").select(
         *CELL, "charged_off_cents", month_no=month_number(pl.col("charged_off_on"))
@@ -60,42 +59,45 @@ def collection_cells(
         written_off,
         recovered,
     ]
-    sums = [*_FLOWS, *_STOCKS]
-    last = last_end.year * 12 + last_end.month
-    told = (
-        pl.concat(parts, how="diagonal")
-        .filter(pl.col("month_no") <= last)
-        .with_columns(pl.col(sums).fill_null(0))
-        .group_by(*CELL, "month_no")
-        .agg(pl.col(sums).sum())
-    )
+    last = _last_month(last_day)
+    # the number of entries tells a month of which nothing is told from one whose amounts are 0
+    entries = [part.with_columns(entry_count=pl.lit(1, pl.Int64)) for part in parts]
+    return shaped("collection", [part.filter(pl.col("month_no") <= last) for part in entries])
+
+
+def collection(cells: pl.LazyFrame, last_day: date) -> pl.LazyFrame:
+    """One row per slice and month-end, from its first on: risk.collection but for as_of and policy_version.
+
+    Args:
+        cells: `collection_cells`.
+        last_day: the as-of date.
+    """
+    last = _last_month(last_day)
     grid = (
-        told.group_by(CELL)
+        cells.group_by(CELL)
         .agg(month_no=pl.int_ranges(pl.col("month_no").min(), last + 1, dtype=pl.Int32).first())
         .explode("month_no")
     )
-    return (
-        grid.join(told, on=[*CELL, "month_no"], how="left")
-        .with_columns(pl.col(sums).fill_null(0))
+    months = (
+        grid.join(cells.drop("entry_count"), on=[*CELL, "month_no"], how="left")
+        .with_columns(pl.exclude(*CELL, "month_no").fill_null(0))
         .sort("month_no")
         .with_columns(pl.col(_STOCKS).cum_sum().over(CELL))
         .with_columns(month_end=month_end(pl.col("month_no")))
         .drop("month_no")
     )
-
-
-def collection(cells: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per slice and month-end: risk.collection but for as_of and policy_version.
-
-    Args:
-        cells: `collection_cells`.
-    """
-    return one_at_a_time(cells, ["month_end"]).with_columns(
+    return one_at_a_time(months, ["month_end"]).with_columns(
         collection_rate=rate("collected_cents", "due_cents"),
         cure_rate=rate("cured_count", "default_count"),
         redefault_rate=rate("redefault_count", "cured_count"),
         recovery_rate=rate("recovered_cents", "charged_off_cents"),
     )
+
+
+def _last_month(last_day: date) -> int:
+    """Number of the last month that is over."""
+    last = last_month_end(last_day)
+    return last.year * 12 + last.month
 
 
 def _due(installments: pl.LazyFrame, cells: pl.LazyFrame) -> pl.LazyFrame:

@@ -67,7 +67,7 @@ def one_at_a_time(cells: pl.LazyFrame, by: Iterable[str]) -> pl.LazyFrame:
 def added(parts: Iterable[pl.DataFrame], key: Collection[str]) -> pl.DataFrame:
     """The rows of all parts together, one per key; every other column is a sum."""
     rows = pl.concat(parts, how="diagonal")  # a plan may give the same columns in another order
-    return rows.group_by(key).agg(pl.exclude(key).sum())
+    return rows.group_by(*key).agg(pl.exclude(*key).sum())
 
 
 def rate(part: str, whole: str) -> pl.Expr:

@@ -6,61 +6,71 @@ from datetime import date
 
 import polars as pl
 
+from transforms.aggregates.kept import OVER, shaped
 from transforms.aggregates.slices import CELL, LOAN, one_at_a_time, rate
 from transforms.months import last_month_end, month_number
 
-OVER = (30, 60, 90)
 AGE = ("origination_month", "months_on_book")
 _MONTH = pl.col("origination_date").dt.truncate("1mo")
 _COHORT = (*CELL, "origination_month")
 
 
-def vintage_cells(loans: pl.LazyFrame, history: pl.LazyFrame, recoveries: pl.LazyFrame, last_day: date) -> pl.LazyFrame:
-    """One row per CELL, month of origination and months on book: counts and amounts up to, or at, the month-end.
+def vintage_cells(loans: pl.LazyFrame, history: pl.LazyFrame, recoveries: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per CELL, month of origination and month in which anything is told of its loans: the sums of that month.
+
+    Loans and their principal stand in their own month; loans are over an edge for the first time in one month, and over
+    it at the end of each.
 
     Args:
         loans: `slices.started`.
         history: status.loan_history.
         recoveries: see `collection.recoveries`.
-        last_day: the as-of date.
     """
     loans = loans.with_columns(origination_month=_MONTH)
-    parts = [*_turned(loans), _now(loans, history), _recovered(recoveries)]
-    grid = _grid(loans, last_month_end(last_day))
-    for part in parts:
-        grid = grid.join(part, on=[*_COHORT, "month_no"], how="left")
-    cumulated = [name for part in (*parts[:-2], parts[-1]) for name in part.collect_schema() if name not in _COHORT]
-    cumulated = [name for name in cumulated if name != "month_no"]
-    sums = [name for name in grid.collect_schema() if name not in (*_COHORT, "month_no", "months_on_book")]
-    return (
-        grid.with_columns(pl.col(sums).fill_null(0))
-        .sort("month_no")
-        .with_columns(pl.col(cumulated).cum_sum().over(_COHORT))
-        .drop("month_no")
-    )
+    parts = [_started(loans), *_turned(loans), _now(loans, history), _recovered(recoveries)]
+    return shaped("vintage", parts)
 
 
-def vintage(cells: pl.LazyFrame) -> pl.LazyFrame:
+def vintage(cells: pl.LazyFrame, last_day: date) -> pl.LazyFrame:
     """One row per slice, month of origination and months on book: risk.vintage but for as_of and policy_version.
 
     Args:
         cells: `vintage_cells`.
+        last_day: the as-of date.
     """
     rates = {f"ever_{days}_rate": rate(f"ever_{days}_count", "loan_count") for days in OVER}
-    return one_at_a_time(cells, AGE).with_columns(**rates)
+    now = [f"now_{days}_{unit}" for days in OVER for unit in ("count", "cents")]
+    key = [*_COHORT, "month_no"]
+    return one_at_a_time(
+        _grid(cells, last_month_end(last_day))
+        .join(cells, on=key, how="left")
+        .with_columns(pl.exclude(*key, "months_on_book").fill_null(0))
+        .sort("month_no")
+        .with_columns(pl.exclude(*key, "months_on_book", *now).cum_sum().over(_COHORT))
+        .drop("month_no"),
+        AGE,
+    ).with_columns(**rates)
 
 
-def _grid(loans: pl.LazyFrame, last_end: date) -> pl.LazyFrame:
-    """One row per cohort and month-end from its own on: the cohort's loans and principal."""
+def _grid(cells: pl.LazyFrame, last_end: date) -> pl.LazyFrame:
+    """One row per cohort and month-end from its own on."""
     last = last_end.year * 12 + last_end.month
     first = month_number(pl.col("origination_month"))
     return (
-        loans.group_by(_COHORT)
-        .agg(loan_count=pl.len().cast(pl.Int64), principal_cents=pl.col("principal_cents").sum())
+        cells.filter(pl.col("loan_count") > 0)
+        .select(_COHORT)
+        .unique()
         .with_columns(month_no=pl.int_ranges(first, last + 1, dtype=pl.Int32))
         .explode("month_no")
         .drop_nulls("month_no")
         .with_columns(months_on_book=pl.col("month_no") - first)
+    )
+
+
+def _started(loans: pl.LazyFrame) -> pl.LazyFrame:
+    """The cohort's loans and principal, in its own month."""
+    return loans.group_by(*_COHORT, month_no=month_number(pl.col("origination_month"))).agg(
+        loan_count=pl.len().cast(pl.Int64), principal_cents=pl.col("principal_cents").sum()
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms.aggregates.all_risk import SOURCES, Published, risk
+from transforms.aggregates.all_risk import SOURCES, Published, kept_sums, risk, standing
 from transforms.months import month_ends
 from transforms.policy import LossPolicy, Policy, ProductPolicy
 from transforms.tables import ALL, TABLES
@@ -178,9 +178,14 @@ def published(frames: dict[str, pl.DataFrame]) -> Published:
     return Published(**{part: frames[table].lazy() for part, table in SOURCES.items()})
 
 
+def all_risk(parts: list[Published], policy: Policy, at: date) -> dict[str, pl.DataFrame]:
+    """Every risk table of some accounts, told anew."""
+    return risk(standing(parts, at), kept_sums(parts, at), policy, at)
+
+
 def told(table: str, *said: Said, at: str, policy: Policy = POLICY) -> list[Row]:
     """The rows of one risk table."""
-    found = risk([published(tables(said, at))], policy, date.fromisoformat(at))
+    found = all_risk([published(tables(said, at))], policy, date.fromisoformat(at))
     return found[f"risk.{table}"].rows(named=True)
 
 

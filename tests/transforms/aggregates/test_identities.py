@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.transforms import recount
-from transforms.aggregates.all_risk import risk
+from transforms.aggregates.all_risk import kept_sums
+from transforms.aggregates.kept import KEPT, together, without
 from transforms.months import month_ends
 from transforms.tables import ALL, BUCKETS, TABLES
 
@@ -21,6 +22,7 @@ from .frames import (
     Row,
     Said,
     account,
+    all_risk,
     cash,
     customer,
     default,
@@ -156,7 +158,7 @@ def test_every_aggregate_is_what_a_plain_recount_gives_whole_and_in_parts(frames
     accounts = frames["status.account_status"]["account_id"].to_list()
     place = data.draw(st.integers(0, len(accounts)))
     parts = [published(of(frames, some)) for some in (accounts[:place], accounts[place:])]
-    found, in_parts = risk([published(frames)], POLICY, AT), risk(parts, POLICY, AT)
+    found, in_parts = all_risk([published(frames)], POLICY, AT), all_risk(parts, POLICY, AT)
     for name, count in recount.TABLES.items():
         expected = count(frames, POLICY, AT)
         key = recount.KEYS[name]
@@ -168,6 +170,20 @@ def test_every_aggregate_is_what_a_plain_recount_gives_whole_and_in_parts(frames
         one, other = keyed(in_parts[name], TABLES[name].key), keyed(rows, TABLES[name].key)
         assert one.keys() == other.keys(), name
         assert all(recount.alike(one[where], other[where]) for where in other), name
+
+
+@given(books(), st.data())
+@FEWER
+def test_sums_without_some_accounts_are_those_of_the_others(frames: Frames, data: st.DataObject) -> None:
+    accounts = frames["status.account_status"]["account_id"].to_list()
+    place = data.draw(st.integers(0, len(accounts)))
+    some, others = (kept_sums([published(of(frames, each))], AT) for each in (accounts[:place], accounts[place:]))
+    everyone = kept_sums([published(frames)], AT)
+    for name, each in KEPT.items():
+        left, key = without(everyone, some)[name], list(each.key)
+        assert left.sort(key).equals(others[name].select(left.columns).sort(key)), name
+        again = together(without(everyone, some), some)[name]
+        assert again.sort(key).equals(everyone[name].select(again.columns).sort(key)), name
 
 
 def keyed(rows: pl.DataFrame, key: Iterable[str]) -> dict[tuple[object, ...], Row]:
@@ -182,7 +198,7 @@ def keyed(rows: pl.DataFrame, key: Iterable[str]) -> dict[tuple[object, ...], Ro
 @given(books())
 @FEWER
 def test_the_identities_hold(frames: Frames) -> None:
-    found = risk([published(frames)], POLICY, AT)
+    found = all_risk([published(frames)], POLICY, AT)
     for name, rows in found.items():
         assert_rates_lie_between_nothing_and_everything(name, rows)
     for name in ("vintage", "roll_rate", "first_payment_default", "expected_credit_loss", "collection"):
