@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -138,7 +138,15 @@ def _text(
     text = text.str.strip_chars()
     text = pl.when(text != "").then(text)
     codes = mapping.codes.get(column.name)
-    return text.replace(codes) if codes else text
+    return _translated(text, codes) if codes else text
+
+
+def _translated(text: pl.Expr, codes: Mapping[str, str]) -> pl.Expr:
+    """The text, or what a code of the source is called here.
+
+    A chain of comparisons: polars collects a whole file before it replaces by a table.
+    """
+    return pl.coalesce(*(pl.when(text == code).then(pl.lit(name)) for code, name in codes.items()), text)
 
 
 def _origin(value: Value, delivered: list[str], context: DeliveryContext) -> pl.Expr:
@@ -187,7 +195,8 @@ def _cell(column: FeedColumn, mapping: FeedMapping, default: Reading, context: D
         case Kind.RATE:
             cell = pl.when(text.str.contains(r"^\d{1,3}(\.\d{1,9})?$")).then(text).cast(pl.Float64, strict=False)
         case Kind.FLAG:
-            cell = text.str.to_lowercase().replace_strict(_FLAGS, default=None, return_dtype=pl.Boolean)
+            lowered = text.str.to_lowercase()
+            cell = pl.coalesce(pl.when(lowered == flag).then(pl.lit(value)) for flag, value in _FLAGS.items())
         case _:
             cell = text
     return cell.alias(column.inside)
