@@ -71,9 +71,10 @@ def measure(accounts: int, runs: int, peers: list[str], python: str, *, keep: bo
         "generated_seconds": time.perf_counter() - clock,
     }
     write_book(folder / "parquet", replace(book, file_format="parquet"))
-    next_day = book.as_of + timedelta(days=1)
-    write_night(folder / "later", book, next_day)
-    found |= {"floor": [], "floor_parquet": [], "first": [], "next": [], "nothing": []}
+    next_day, later = (book.as_of + timedelta(days=days) for days in (1, 2))
+    write_night(folder / "turn", book, next_day)
+    write_night(folder / "later", book, later)
+    found |= {"floor": [], "floor_parquet": [], "first": [], "turn": [], "next": [], "nothing": []}
     warehouse, first = folder / "warehouse", folder / "first.duckdb"
     for _ in range(runs):
         shutil.rmtree(warehouse, ignore_errors=True)
@@ -82,8 +83,9 @@ def measure(accounts: int, runs: int, peers: list[str], python: str, *, keep: bo
         found["first"].append(run_night(book.as_of, folder / "landing", warehouse))
         first.unlink(missing_ok=True)
         first.hardlink_to(warehouse / "tally.duckdb")  # the next night puts another file in its place
-        found["next"].append(run_night(next_day, folder / "later", warehouse))
-        found["nothing"].append(run_night(next_day, folder / "later", warehouse))
+        found["turn"].append(run_night(next_day, folder / "turn", warehouse))
+        found["next"].append(run_night(later, folder / "later", warehouse))
+        found["nothing"].append(run_night(later, folder / "later", warehouse))
     if accounts <= LARGEST["parts"]:
         alone = folder / "alone"  # in one process, whose parts can be seen
         found["alone"] = [run_night(book.as_of, folder / "landing", alone, "--runner", "here")]

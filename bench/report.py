@@ -17,7 +17,12 @@ from bench.staged_night import MARK
 Found = dict[str, Any]
 _LIBRARIES = ("polars", "duckdb", "great_expectations", "prefect", "pandas")
 _PEERS = {"duckdb": "DuckDB SQL", "pandas": "pandas", "spark": "PySpark local[2]"}
-_TITLE = {"first": "first night", "next": "one more night, 1 % new", "nothing": "nothing new"}
+_TITLE = {
+    "first": "first night",
+    "next": "one more night, 1 % new",
+    "turn": "one in which the month turns, 1 % new",
+    "nothing": "nothing new",
+}
 
 
 def machine() -> str:
@@ -57,7 +62,7 @@ def text(found: Found) -> str:
 
 def _night_rows(found: Found, floor: float) -> list[str]:
     lines = ["", "| night | wall s | CPU s | peak GB | wall / F |", "| --- | --- | --- | --- | --- |"]
-    for kind, title in _TITLE.items():
+    for kind, title in ((kind, title) for kind, title in _TITLE.items() if kind in found):
         wall, cpu, peak = (_median(found[kind], name) for name in ("wall_seconds", "cpu_seconds", "peak_bytes"))
         lines.append(f"| {title} | {wall:.1f} | {cpu:.1f} | {peak / 1e9:.2f} | {wall / floor:.1f} |")
     first, following = steps(found["first"]), steps(found["next"])
@@ -146,7 +151,7 @@ def targets(results: list[Found]) -> list[str]:
         rows += _peer_targets(result)
     if len(results) > 1:
         least = results[0]
-        per_account = [_median(each["first"], "wall_seconds") / each["accounts"] for each in (least, last)]
+        per_account = [_beyond_start(each) / each["accounts"] for each in (least, last)]
         growth = per_account[1] / per_account[0]
         rows.append(
             (
@@ -161,6 +166,11 @@ def targets(results: list[Found]) -> list[str]:
         *lines,
         *(f"| {what} | {wanted} | {told} | {'met' if met else 'not met'} |" for what, wanted, told, met in rows),
     ]
+
+
+def _beyond_start(found: Found) -> float:
+    """Seconds of a first night beyond what a night with nothing new takes."""
+    return _median(found["first"], "wall_seconds") - _median(found["nothing"], "wall_seconds")
 
 
 def _peer_targets(result: Found) -> list[tuple[str, str, str, bool]]:
@@ -193,12 +203,13 @@ def write_docs(results: Path, docs: Path) -> None:
 _HEAD = """# Benchmarks
 
 `make bench` writes an invented book (12 instalments an account, in CSV and Parquet), runs a first night, one more with
-1 % new and one with nothing new, each as a process of its own, and prints wall and CPU seconds and peak memory, whole
-and by step. F is the floor: rewriting the same CSV as Parquet with polars. Peers read the same files and land status
-(days past due, bucket, amounts, first days over 30, 60 and 90), month-ends, portfolio at risk, buckets, vintages and
-roll rates by every slice; they know second plans, chargebacks, reversals, deferrals and charge-offs, but judge no row
-and keep no ledger, default, class or string. A run counts only when every row of them equals ours. Memory is that
-of the process and everything it started, Prefect's embedded server included.
+1 % new in which the month turns, one more within the month, and one with nothing new, each as a process of its own, and
+prints wall and CPU seconds and peak memory, whole and by step. F is the floor: rewriting the same CSV as Parquet with
+polars. Peers read the same files and land status (days past due, bucket, amounts, first days over 30, 60 and 90),
+month-ends, portfolio at risk, buckets, vintages and roll rates by every slice; they know second plans, chargebacks,
+reversals, deferrals and charge-offs, but judge no row and keep no ledger, default, class or string. A run counts only
+when every row of them equals ours. Memory is that of the process and everything it started, Prefect's embedded server
+included.
 Written by `python -m bench --write-docs`; the machine is shared, so ratios say more than seconds.
 
 {machine}; medians of {runs} run(s).

@@ -170,7 +170,7 @@ def _write_state(lake: Lake, intake: Intake, changes: Changes, worked: list[Work
         kept = lake.scan(f"state/{name}").join(worked_on, on="account_no", how="anti")
         schema = kept.collect_schema()
         rows = [pl.scan_parquet(path).cast(schema) for each in worked if (path := each.state.get(name))]
-        intake.writer.replace(f"state/{name}", pl.concat([kept, *rows]).sort("account_no"))
+        intake.writer.replace(f"state/{name}", pl.concat([kept, *rows]))
 
 
 def _touched_customers(run: Run, lake: Lake, customers: pl.DataFrame) -> pl.DataFrame:

@@ -64,7 +64,7 @@ def take_in(run: Run, deliveries: pl.DataFrame, accepted: dict[str, pl.LazyFrame
         facts = added(marked, held)
         duplicates.append(_counted(marked, name))
         writer.add(f"repeats/{name}", marked.filter("is_duplicate"))
-        writer.add(f"facts/{name}", facts.sort("account_no", nulls_last=True) if feed.of_account else facts)
+        writer.add(f"facts/{name}", facts)
     writer.add("links", _links(run, writer.now()))
     return Intake(
         writer=writer,

@@ -41,6 +41,9 @@ def apply(run: Run, changes: Changes) -> None:
             if run.published is not None:
                 worked_on = changes.worked_on(table)
                 connection.register("worked_on", worked_on.to_arrow())
+                if table in changes.stamped:
+                    writer.renew(table, "worked_on", worked_on.columns, paths)
+                    continue
                 writer.delete(table, "worked_on", worked_on.columns)
             writer.append_files(table, paths)
         for table in changes.stamped:

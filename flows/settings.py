@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     """Key of the vault, of 32 characters or more; empty: the key file."""
     vault_key_before: Annotated[SecretStr, Field(min_length=32)] | None = None
     """The key that vault_key takes the place of, while `tally keys rotate` runs."""
-    memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")] = "4GB"
+    memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")] = "2GB"
     """Memory that DuckDB may use before it spills to disk."""
 
     @classmethod

@@ -135,6 +135,10 @@ def _datasets() -> dict[str, dict[str, pl.DataType]]:
 
 
 DATASETS = _datasets()
+_BY_ACCOUNT = frozenset(name for name, schema in DATASETS.items() if "account_no" in schema)
+"""Datasets whose files lie in the order of accounts, so that a batch of them reads a part of each file."""
+SORTED_ROWS = 4_000_000
+"""Rows that are put in order at once; bounds memory."""
 _MANIFESTS = "manifests"
 _WORK = "work"
 MOST_DELTAS = 30
@@ -284,6 +288,23 @@ def scan(dataset: str, paths: Iterable[Path]) -> pl.LazyFrame:
     )
 
 
+def _in_order(rows: pl.LazyFrame, folder: Path) -> pl.LazyFrame:
+    """The rows in the order of accounts; of many, those of some accounts are put in order at a time."""
+    loose = folder / "loose.parquet"
+    rows.sink_parquet(loose, compression="lz4", mkdir=True)
+    rows, number = pl.scan_parquet(loose), pl.col("account_no")
+    count, last = rows.select(pl.len(), number.max()).collect().row(0)
+    parts = -(-count // SORTED_ROWS)
+    if parts < 2 or last is None:
+        return rows.sort(number, nulls_last=True, maintain_order=True)
+    width = last // parts + 1
+    paths = [folder / f"{part}.parquet" for part in range(parts + 1)]
+    for part, path in enumerate(paths):
+        of_part = number.is_null() if part == parts else number // width == part
+        rows.filter(of_part).sort(number, maintain_order=True).sink_parquet(path, compression="lz4")
+    return pl.concat([pl.scan_parquet(path) for path in paths])
+
+
 def manifest_name(run_id: str) -> str:
     """File name of a run's manifest."""
     return f"{run_id}.json"
@@ -338,10 +359,8 @@ class LakeWriter:
 
     def rewrite(self, dataset: str, rows: pl.LazyFrame) -> None:
         """Puts rows in the place of a dataset as one file, by partition where it has one; the run of each is kept."""
-        if "account_no" in DATASETS[dataset]:
-            rows = rows.sort("account_no", nulls_last=True, maintain_order=True)
         path = self.path(dataset, ".base.parquet")
-        written = self._sink(rows, path)
+        written = self._sink(dataset, rows, path)
         self.files = [file for file in self.files if file.dataset != dataset]
         self._name(dataset, written, path)
 
@@ -381,15 +400,17 @@ class LakeWriter:
             stamped = stamped.with_columns(run_no=pl.lit(self.run_no))
         typed = stamped.select(pl.col(name).cast(kind) for name, kind in schema.items())
         path = self.path(dataset)
-        written = self._sink(typed, path)
+        written = self._sink(dataset, typed, path)
         relative = path.relative_to(self.lake.root).as_posix()
         # what stands at this path is of an earlier try of the same step
         self.files = [f for f in self.files if f.path != relative and (keep_older or f.dataset != dataset)]
         self._name(dataset, written, path)
 
-    def _sink(self, rows: pl.LazyFrame, path: Path) -> Path:
+    def _sink(self, dataset: str, rows: pl.LazyFrame, path: Path) -> Path:
         """Writes rows to where they belong or, when that is not local, to a file on its way there."""
         written = path if storage.is_local(path) else self.scratch / path.parent.name / path.name
+        if dataset in _BY_ACCOUNT:
+            rows = _in_order(rows, self.scratch / "loose" / dataset)
         rows.sink_parquet(written, compression="zstd", compression_level=1, mkdir=True)
         return written
 

@@ -84,8 +84,31 @@ class Writer:
 
     def delete(self, table: str, worked: str, key: Sequence[str]) -> None:
         """Deletes the rows whose key stands in a relation; parts of a key may be null."""
-        same = " AND ".join(f"t.{name} IS NOT DISTINCT FROM w.{name}" for name in key)
-        self.connection.execute(f"DELETE FROM {table} t USING {worked} w WHERE {same}")
+        self.connection.execute(f"DELETE FROM {table} t USING {worked} w WHERE {_same('t', 'w', key)}")
+
+    def renew(self, table: str, worked: str, key: Sequence[str], paths: Sequence[Path]) -> None:
+        """Puts the rows of Parquet files in the place of those whose key stands in a relation, where they lie.
+
+        A row that is there before and after is updated in its place: values that stay are not written, while deleting
+        and inserting so many rows makes DuckDB write all others once more.
+        """
+        columns = [field.name for field in TABLES[table].fields]
+        own = TABLES[table].key
+        values = ", ".join(_outside(field) for field in TABLES[table].fields)
+        files = ", ".join(f"'{quoted(str(path))}'" for path in paths)
+        rows = f"SELECT {values} FROM read_parquet([{files}])" if paths else f"FROM {table} LIMIT 0"
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE renewed AS {rows}")
+        new = ", ".join(f"{name} = n.{name}" for name in columns if name not in own)
+        self.connection.execute(f"UPDATE {table} t SET {new} FROM renewed n WHERE {_same('t', 'n', own)}")
+        self.connection.execute(
+            f"DELETE FROM {table} t USING {worked} w WHERE {_same('t', 'w', key)}"
+            f" AND NOT EXISTS (FROM renewed n WHERE {_same('t', 'n', own)})"
+        )
+        self.connection.execute(
+            f"INSERT INTO {table} ({', '.join(columns)}) FROM renewed n"
+            f" WHERE NOT EXISTS (FROM {table} t WHERE {_same('t', 'n', own)})"
+        )
+        self.connection.execute("DROP TABLE renewed")
 
     def stamp(self, table: str, as_of: date, policy_version: str) -> None:
         """Tells every row of a table as of a day; cheap, since a column whose values are all alike is kept as one."""
@@ -123,6 +146,11 @@ def count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     """Rows of a table."""
     row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     return int(row[0]) if row else 0
+
+
+def _same(one: str, other: str, key: Sequence[str]) -> str:
+    """SQL: the keys are the same; parts of a key may be null."""
+    return " AND ".join(f"{one}.{name} IS NOT DISTINCT FROM {other}.{name}" for name in key)
 
 
 def _outside(field: Field) -> str:
