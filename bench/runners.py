@@ -33,9 +33,8 @@ def main() -> None:
                 shutil.rmtree(warehouse, ignore_errors=True)
                 found[named].append(run_night(book.as_of, landing, warehouse, "--runner", named))
     alone = steps(found[HERE])["keep the books"][0]
-    print(
-        f"{book.accounts:,} accounts, medians of {RUNS}\n\n| runner | books: wall s | CPU s | speed-up | night: wall s |"
-    )
+    print(f"{book.accounts:,} accounts, medians of {RUNS}\n")
+    print("| runner | books: wall s | CPU s | speed-up | night: wall s |")
     print("| --- | --- | --- | --- | --- |")
     for named, nights in found.items():
         wall, cpu, _ = steps(nights)["keep the books"]

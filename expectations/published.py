@@ -18,11 +18,15 @@ REFUSED = "night_refused_rows"
 """Relation that the caller provides: ops.refused_rows of the night, with inside names."""
 LOST_LOANS = "lost_loans"
 """Relation that the caller provides: source, loan_id of loans published before and not now, with no fact to say why."""
-EACH_NIGHT = (ALLOCATION, FILES, REFUSED, LOST_LOANS)
+WORKED_ON = "night_accounts"
+"""Relation that the caller provides for a part: source, account_id of the accounts whose rows the night replaced."""
+EACH_NIGHT = (ALLOCATION, FILES, REFUSED, LOST_LOANS, WORKED_ON)
 """All of them: what only a running night has."""
 NO_KEY_TWICE = ": no key stands twice."
 """How the sentence of every check of a table's grain ends."""
 
+_LONG = frozenset({"core.installments", "core.repayments", "status.loan_history"})
+"""Tables with many rows of every account."""
 _AS_OF = "(SELECT max(as_of) FROM status.account_status)"
 _NULLABLE_KEYS = frozenset({"plan_date", "person_id", "customer_id"})
 _WAITS = {
@@ -32,8 +36,14 @@ _WAITS = {
 }
 
 
-def suites(policy: Policy) -> list[Suite]:
-    """One suite per published state table, and one over the files of the night."""
+def suites(policy: Policy, *, is_part: bool = False) -> list[Suite]:
+    """One suite per published state table, and one over the files of the night.
+
+    Args:
+        policy: the rules.
+        is_part: in the longest tables, look for keys that stand twice among those of the accounts worked on alone: all
+            other rows are those of a night in which none did.
+    """
     own = {
         "core.loans": _loans(),
         "core.installments": _installments(),
@@ -62,7 +72,7 @@ def suites(policy: Policy) -> list[Suite]:
         "share.screening_persons": published_share.screening_persons(),
     }
     tables = [
-        Suite(name, None, name, [*_grain(table), *own.get(name, [])])
+        Suite(name, None, name, [*_grain(table, is_part=is_part and name in _LONG), *own.get(name, [])])
         for name, table in TABLES.items()
         if table.scope == "state"
     ]
@@ -83,9 +93,12 @@ def references() -> Suite:
     return Suite("references", None, REFUSED, checks)
 
 
-def _grain(table: Table) -> list[Check]:
-    """The key is there and unique."""
+def _grain(table: Table, *, is_part: bool = False) -> list[Check]:
+    """The key is there and unique; of a part: the keys of the accounts worked on, whoever else has them."""
     key = ", ".join(table.key)
+    same = " AND ".join(f"b.{name} IS NOT DISTINCT FROM w.{name}" for name in table.key)
+    worked_on = f"(SELECT {key} FROM {{batch}} SEMI JOIN {WORKED_ON} USING (source, account_id))"
+    rows = f"{{batch}} b SEMI JOIN {worked_on} w ON {same}" if is_part else "{batch}"
     return [
         *(
             Check(
@@ -97,7 +110,7 @@ def _grain(table: Table) -> list[Check]:
             if column not in _NULLABLE_KEYS
         ),
         sql_check(
-            f"SELECT {key} FROM {{batch}} GROUP BY ALL HAVING count(*) > 1",
+            f"SELECT {key} FROM {rows} GROUP BY ALL HAVING count(*) > 1",
             why=f"{table.en.split(':')[0].rstrip('.')}{NO_KEY_TWICE}",
             column=key,
         ),

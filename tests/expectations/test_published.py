@@ -438,6 +438,24 @@ def test_a_key_is_there_and_unique(tally: duckdb.DuckDBPyConnection, name: str, 
     assert failed(tally, SUITES[name])[why].unexpected_count == 1
 
 
+@pytest.mark.parametrize("name", ["core.installments", "core.repayments", "status.loan_history"])
+def test_of_a_part_keys_of_accounts_worked_on_are_looked_for_everywhere(
+    tally: duckdb.DuckDBPyConnection, name: str
+) -> None:
+    suite = next(each for each in published.suites(POLICY, is_part=True) if each.name == name)
+
+    def is_twice() -> bool:
+        return any(why.endswith(published.NO_KEY_TWICE) for why in failed(tally, suite))
+
+    theirs = f"{name} SEMI JOIN {published.WORKED_ON} USING (source, account_id)"
+    tally.execute(f"CREATE TABLE {published.WORKED_ON} AS SELECT source, account_id FROM {name} LIMIT 1")
+    assert not is_twice()
+    tally.execute(f"INSERT INTO {name} SELECT * REPLACE ('another' AS account_id) FROM {theirs} LIMIT 1")
+    assert is_twice()
+    tally.execute(f"DELETE FROM {published.WORKED_ON}")
+    assert not is_twice()
+
+
 def test_instalments_of_the_original_plan_are_told_apart_by_number(tally: duckdb.DuckDBPyConnection) -> None:
     tally.execute("UPDATE core.installments SET installment_no = 1 WHERE loan_id = 'l'")
     assert [result.column_name for result in failed(tally, SUITES["core.installments"]).values()] == [
