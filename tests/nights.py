@@ -15,9 +15,10 @@ import duckdb
 from prefect import Task
 
 from expectations import engine
+from flows import judging, publishing, tasks
 from flows import nightly as flow
-from flows import tasks
 from flows.settings import Settings
+from tests.counting import count_suites
 
 STEPS = {name: step for name, step in vars(tasks).items() if isinstance(step, Task)}
 POLICY = """
@@ -26,14 +27,20 @@ version = "test"
 
 
 @contextmanager
-def plain_steps(*, docs: bool = False) -> Iterator[None]:
-    """The steps without Prefect around them, nothing told to its server; Data Docs, a quarter of it all, if wanted."""
+def plain_steps(*, judged: bool = False, docs: bool = False) -> Iterator[None]:
+    """The steps without Prefect around them, nothing told to its server.
+
+    Great Expectations judges, which is most of the cost of a small night, and Data Docs are built, where wanted.
+    """
     plain: dict[str, Any] = {name: step.fn for name, step in STEPS.items()}
     with ExitStack() as stack:
         stack.enter_context(mock.patch.multiple(tasks, **plain))
         stack.enter_context(mock.patch.object(flow, "tell"))
         if not docs:
             stack.enter_context(mock.patch.object(engine, "_build_docs"))
+        if not docs and not judged:
+            for step in (judging, publishing):
+                stack.enter_context(mock.patch.object(step, "run_suites", count_suites))
         yield
 
 
@@ -45,6 +52,8 @@ class Bank:
     options: dict[str, Any] | None = None
     docs: bool = False
     """Whether its nights build Data Docs."""
+    judged: bool = False
+    """Whether Great Expectations judges its nights; else the same checks are counted by plain SQL."""
 
     @property
     def landing(self) -> Path:
@@ -75,7 +84,7 @@ class Bank:
     def night(self, as_of: str, *hold: str) -> flow.Outcome:
         """One night."""
         self.landing.mkdir(parents=True, exist_ok=True)
-        with plain_steps(docs=self.docs):
+        with plain_steps(docs=self.docs, judged=self.judged):
             return flow._night(self.settings, date.fromisoformat(as_of), hold)  # noqa: SLF001
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:

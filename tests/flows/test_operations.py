@@ -38,7 +38,7 @@ MONEY = "repayment_id,account_id,paid_date,amount,kind,loan_id\n"
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Bank:
     """A bank after its first night."""
-    bank = Bank(tmp_path_factory.mktemp("first"))
+    bank = Bank(tmp_path_factory.mktemp("first"), judged=True)
     bank.land("accounts_20260210.csv", ACCOUNTS)
     bank.land("installments_20260210.csv", LOANS)
     bank.land("repayments_20260210.csv", MONEY + "P1,A,2026-02-10,10.00,payment,L\n")
@@ -50,7 +50,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Bank:
 def bank(first: Bank, tmp_path: Path) -> Bank:
     """The same, to be worked on."""
     shutil.copytree(first.root, tmp_path, dirs_exist_ok=True)
-    return Bank(tmp_path)
+    return Bank(tmp_path, judged=True)
 
 
 def tally(*words: object) -> tuple[int, str]:
