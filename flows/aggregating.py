@@ -32,8 +32,7 @@ from transforms.aggregates.kept import KEPT, Cells, together, without
 PART_ACCOUNTS = 65_536
 """Accounts whose rows are held at once; bounds memory."""
 _ACCOUNT = ("source", "account_id")
-_OWN = frozenset(SOURCES) - {"customers"}
-"""Parts whose rows belong to an account."""
+_CUSTOMER = ("source", "customer_id")
 
 
 def aggregate(run: Run, changes: Changes, lake: LakeWriter, *, anew: bool = False) -> None:
@@ -82,12 +81,14 @@ def _moved_on(run: Run, changes: Changes, connection: duckdb.DuckDBPyConnection)
 def _parts(
     connection: duckdb.DuckDBPyConnection, accounts: pl.DataFrame, asked: tuple[str, ...]
 ) -> Iterator[Published]:
-    """What is asked for of accounts, some at a time; customers whole."""
+    """What is asked for of accounts and their customers, some accounts at a time."""
 
-    def rows(name: str, of: pl.DataFrame | None) -> pl.LazyFrame:
-        return read(connection, SOURCES[name], of, columns=COLUMNS[name]).lazy()
+    def rows(name: str, of: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
+        return read(connection, SOURCES[name], of, by, columns=COLUMNS[name])
 
-    whole = {name: rows(name, None) for name in asked if name not in _OWN}
     for first in range(0, max(accounts.height, 1), PART_ACCOUNTS):
         some = accounts.slice(first, PART_ACCOUNTS)
-        yield Published(**whole, **{name: rows(name, some) for name in asked if name in _OWN})
+        told = {name: rows(name, some, _ACCOUNT) for name in asked if name != "customers"}
+        if "customers" in asked:
+            told["customers"] = rows("customers", told["account_status"].select(_CUSTOMER).unique(), _CUSTOMER)
+        yield Published(**{name: each.lazy() for name, each in told.items()})

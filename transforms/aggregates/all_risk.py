@@ -29,7 +29,7 @@ SERIES = ("risk.portfolio", "risk.buckets", "risk.expected_credit_loss", "risk.c
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The tables that risk is told from, with inside names; all customers, and of some accounts everything else.
+    """The tables that risk is told from, of some accounts and their customers, with inside names.
 
     What is not asked for may be left out.
     """
@@ -188,11 +188,9 @@ def kept_sums(parts: Iterable[Published], last_day: date) -> Cells:
 
 
 def _summed(parts: Iterable[Cells], keys: Mapping[str, Collection[str]]) -> Cells:
-    """Added up as they come, so that no more than one part is held."""
-    told: Cells = {}
-    for more in parts:
-        told = {name: added([told[name], more[name]], key) if told else more[name] for name, key in keys.items()}
-    return told
+    """Added up once: cells are few but for those of persons, which would be grouped again and again."""
+    told = list(parts)
+    return {name: added([cells[name] for cells in told], key) for name, key in keys.items()}
 
 
 def risk(standing: Cells, kept: Cells, policy: Policy, last_day: date) -> dict[str, pl.DataFrame]:
