@@ -42,10 +42,10 @@ with Warehouse(Path(sys.argv[1])).locked():
 """Another process that holds the warehouse until its input ends."""
 
 
-def suites_without_p5(policy: Policy) -> list[Suite]:
+def suites_without_p5(policy: Policy, **given: bool) -> list[Suite]:
     """The suites, and a critical check that fails as long as P5 is there."""
     check = sql_check("SELECT 1 FROM {batch} WHERE repayment_id = 'P5'", why="P5 must not be.")
-    return [*SUITES(policy), Suite("house.rule", None, "core.repayments", [check])]
+    return [*SUITES(policy, **given), Suite("house.rule", None, "core.repayments", [check])]
 
 
 @dataclass

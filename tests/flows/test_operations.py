@@ -69,7 +69,7 @@ def broken(why: str) -> list[Suite]:
 
 
 def test_a_critical_check_stops_publishing_and_holding_goes_on(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(_policy: Policy) -> list[Suite]:
+    def failing(_policy: Policy, **_: bool) -> list[Suite]:
         return broken("P2 must not be.")
 
     path = bank.land("repayments_20260211.csv", MONEY + "P2,A,2026-02-11,10.00,payment,L\n")
@@ -98,7 +98,7 @@ def test_a_critical_check_stops_publishing_and_holding_goes_on(bank: Bank, monke
 
 
 def test_a_check_that_raises_counts_as_critical(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
-    def raising(_policy: Policy) -> list[Suite]:
+    def raising(_policy: Policy, **_: bool) -> list[Suite]:
         return [Suite("x", None, "core.repayments", [sql_check("SELECT no_such FROM {batch}", why="It cannot run.")])]
 
     bank.land("repayments_20260211.csv", MONEY + "P2,A,2026-02-11,10.00,payment,L\n")

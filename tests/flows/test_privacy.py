@@ -87,9 +87,8 @@ def parquet() -> bytes:
     return buffer.getvalue()
 
 
-def failing(policy: Policy) -> list[Suite]:
+def failing(_policy: Policy, **_: bool) -> list[Suite]:
     """The suites, and one critical check that fails."""
-    del policy
     return [Suite("x", None, "core.customers", [sql_check("SELECT 1 FROM {batch}", why="Nobody may be there.")])]
 
 
