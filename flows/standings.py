@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import polars as pl
 
 from flows.batching import Worked
@@ -31,30 +32,36 @@ def tell_standings(run: Run, lake: Lake, changes: Changes, worked: list[Worked])
     """
     parts = {name: [path for each in worked if (path := each.tables.get(name))] for name in STANDINGS}
     numbers = lake.scan("accounts").select("account_no", *_ACCOUNT).collect()
+    before, now = _customers(run, changes)
     if run.published is None or run.published.policy_hash != run.policy.hash:
-        _finish(run, changes, parts, None)
+        _finish(run, changes, parts, None, now)
         return
     told = None
     if not carry.turns_a_month(run.published.as_of, run.as_of):
-        told = _told(run, changes, parts["status.account_status"], numbers)
+        told = _told(run, changes, parts["status.account_status"], numbers, before, now)
         numbers = numbers.join(told, on=_ACCOUNT, how="semi")
     _carry_over(run, changes, parts, numbers.join(changes.accounts, on="account_no", how="anti"))
-    _finish(run, changes, parts, told)
+    _finish(run, changes, parts, told, now)
 
 
-def _told(run: Run, changes: Changes, standings: list[Path], numbers: pl.DataFrame) -> pl.DataFrame:
+def _told(
+    run: Run,
+    changes: Changes,
+    standings: list[Path],
+    numbers: pl.DataFrame,
+    before: pl.LazyFrame,
+    now: pl.LazyFrame,
+) -> pl.DataFrame:
     """source, account_id of the accounts that are told anew: worked on, late, or owed by whom these are owed by."""
     late = carry.late_accounts(run.lake.scan("state/open_items"), run.as_of).collect()
     with run.reader() as connection:
         accounts = read(connection, "status.account_status", columns=(*_ACCOUNT, "customer_id"))
-        changed_today = read(connection, "status.account_changes", columns=("as_of", *_ACCOUNT))
-    # what an earlier run of the same date said of changes is said anew
-    again = changed_today.filter(pl.col("as_of") == run.as_of).select(_ACCOUNT)
+        # what an earlier run of the same date said of changes is said anew
+        again = _changes_of_the_day(run, connection).select(_ACCOUNT)
     moving = pl.concat([numbers.join(late, on="account_no", how="semi").select(_ACCOUNT), again]).unique()
     moving = accounts.join(moving, on=_ACCOUNT, how="semi").join(changes.accounts, on=_ACCOUNT, how="anti")
     owners = _scan(standings, "status.account_status").select(*_ACCOUNT, "customer_id")
     worked_on = changes.accounts.lazy().select(_ACCOUNT).join(owners, on=_ACCOUNT, how="left")
-    before, now = _customers(run, changes)
     changed = pl.concat([worked_on, moving.lazy()])
     told = told_together(changed, changes.customers.lazy(), accounts.lazy(), before, now).collect()
     theirs = accounts.lazy().join(told.lazy(), on=_ACCOUNT, how="semi")
@@ -86,10 +93,12 @@ def _carry_over(run: Run, changes: Changes, parts: dict[str, list[Path]], rest: 
         changes.write(changes.added, "status.loan_history", history)
 
 
-def _finish(run: Run, changes: Changes, parts: dict[str, list[Path]], told: pl.DataFrame | None) -> None:
+def _finish(
+    run: Run, changes: Changes, parts: dict[str, list[Path]], told: pl.DataFrame | None, customers: pl.LazyFrame
+) -> None:
     """The status tables with what is told of all loans of a person together; and what changed since."""
     loans, accounts = (_scan(parts[name], name, own_schema(name)) for name in STANDINGS)
-    said = finish(loans, accounts, _customers(run, changes)[1], run.policy)
+    said = finish(loans, accounts, customers, run.policy)
     into = changes.whole if told is None else changes.replaced
     for name, rows in zip((*STANDINGS, _PERSONS), (said.loans, said.accounts, said.customers), strict=True):
         changes.write(into, name, rows.collect())
@@ -98,10 +107,16 @@ def _finish(run: Run, changes: Changes, parts: dict[str, list[Path]], told: pl.D
     if run.published is not None:
         with run.reader() as connection:
             before = read(connection, "status.account_status", told)
-            earlier = read(connection, "status.account_changes").filter(pl.col("as_of") == run.as_of)
+            earlier = _changes_of_the_day(run, connection)
         after = _scan(into["status.account_status"], "status.account_status").collect()
         changed = restate.account_changes(before, after, earlier).with_columns(run_id=pl.lit(run.run_id))
         changes.write(changes.dated, "status.account_changes", changed)
+
+
+def _changes_of_the_day(run: Run, connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """status.account_changes of an earlier run of the same date."""
+    day = pl.DataFrame({"as_of": [run.as_of]})
+    return read(connection, "status.account_changes", day, ("as_of",))
 
 
 def _customers(run: Run, changes: Changes) -> tuple[pl.LazyFrame, pl.LazyFrame]:
