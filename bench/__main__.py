@@ -24,7 +24,7 @@ from flows.invented import Book, write_book, write_night
 RESULTS = Path("bench/results")
 PEERS = {"duckdb": "duckdb", "pandas": "pandas", "spark": "pyspark"}
 """Peers, and the package that each needs."""
-LARGEST = {"pandas": 250_000, "spark": 250_000, "parts": 250_000}
+LARGEST = {"pandas": 250_000, "spark": 100_000, "parts": 250_000}
 """Accounts beyond which a peer has not enough memory, or nobody the patience."""
 MOST_RUNS = {"spark": 1}
 """Runs of a peer that takes minutes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +50,53 @@ def _outside(name: str) -> str:
 
 
 COMPARED: dict[str, Compared] = {
+    "core_accounts": Compared(
+        "core.accounts",
+        (
+            *("account_id", "customer_id", "lender_id", "product_code", "currency", "region_code", "channel_code"),
+            *("opened_date", "closed_date"),
+        ),
+        ("credit_limit_cents",),
+    ),
+    "core_loans": Compared(
+        "core.loans",
+        (
+            *("loan_id", "account_id", "customer_id", "lender_id", "product_code", "currency"),
+            *("origination_date", "installment_count"),
+        ),
+        ("principal_cents", "due_cents"),
+    ),
+    "core_installments": Compared(
+        "core.installments",
+        (
+            *("loan_id", "account_id", "currency", "plan_date", "installment_no", "due_date"),
+            *("settled_date", "replaced_on"),
+        ),
+        ("due_cents", "principal_cents", "interest_cents", "fee_cents", "paid_cents"),
+    ),
+    "core_chargebacks": Compared(
+        "core.chargebacks",
+        ("repayment_id", "loan_id", "account_id", "due_date", "settled_date"),
+        ("due_cents", "paid_cents"),
+    ),
+    "core_repayments": Compared(
+        "core.repayments",
+        (
+            *("repayment_id", "account_id", "loan_id", "currency", "paid_date", "kind", "refers_to"),
+            *("channel_code", "is_void"),
+        ),
+        ("amount_cents",),
+    ),
+    "core_events": Compared(
+        "core.events",
+        ("event_id", "account_id", "loan_id", "currency", "kind", "event_date", "until_date", "note"),
+        ("amount_cents",),
+    ),
+    "core_orders": Compared(
+        "core.orders",
+        ("order_id", "account_id", "loan_id", "currency", "order_date", "category_code"),
+        ("amount_cents",),
+    ),
     "loan_status": Compared(
         "status.loan_status",
         (
@@ -61,6 +109,11 @@ COMPARED: dict[str, Compared] = {
         "status.loan_history",
         ("loan_id", "month_end", "account_id", "dpd", "bucket", "is_settled", "is_charged_off"),
         ("past_due_cents", "outstanding_principal_cents", "remaining_cents"),
+    ),
+    "account_status": Compared(
+        "status.account_status",
+        ("account_id", "loan_count", "dpd", "bucket"),
+        ("past_due_cents", "outstanding_principal_cents"),
     ),
     "portfolio": Compared(
         "risk.portfolio",
@@ -92,12 +145,13 @@ COMPARED: dict[str, Compared] = {
 """What a peer lands, by its name for it."""
 
 
-def check_equal(warehouse: Path, landed: Path) -> dict[str, int]:
+def check_equal(warehouse: Path, landed: Path, names: Iterable[str] = COMPARED) -> dict[str, int]:
     """Rows of each table, when every table of the peer has the same rows as ours.
 
     Args:
         warehouse: our published DuckDB file, after one night.
         landed: the peer's folder, with its DuckDB file or a Parquet file, or folder of them, per table.
+        names: only these tables; default: all.
 
     Raises:
         Unequal: a table differs; the message shows rows of both sides.
@@ -108,7 +162,8 @@ def check_equal(warehouse: Path, landed: Path) -> dict[str, int]:
         file = landed / FILE
         if file.exists():
             connection.execute(f"ATTACH '{file}' AS theirs (READ_ONLY)")
-        for name, compared in COMPARED.items():
+        for name in names:
+            compared = COMPARED[name]
             relation = f"theirs.{name}" if file.exists() else f"read_parquet('{_parquet(landed, name)}')"
             connection.execute(f"CREATE OR REPLACE TEMP TABLE a AS {compared.ours}")
             connection.execute(f"CREATE OR REPLACE TEMP TABLE b AS {compared.theirs(relation)}")

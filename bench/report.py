@@ -205,11 +205,12 @@ _HEAD = """# Benchmarks
 `make bench` writes an invented book (12 instalments an account, in CSV and Parquet), runs a first night, one more with
 1 % new in which the month turns, one more within the month, and one with nothing new, each as a process of its own, and
 prints wall and CPU seconds and peak memory, whole and by step. F is the floor: rewriting the same CSV as Parquet with
-polars. Peers read the same files and land status (days past due, bucket, amounts, first days over 30, 60 and 90),
-month-ends, portfolio at risk, buckets, vintages and roll rates by every slice; they know second plans, chargebacks,
-reversals, deferrals and charge-offs, but judge no row and keep no ledger, default, class or string. A run counts only
-when every row of them equals ours. Memory is that of the process and everything it started, Prefect's embedded server
-included.
+polars. Peers read the same files and land the same tables as far as they know them: accounts, loans, instalments with
+what covers each and since when it is settled, chargebacks, repayments, events and orders; loan and account status (days
+past due, bucket, amounts, first days over 30, 60 and 90), month-ends, portfolio at risk, buckets, vintages and roll
+rates by every slice. They know second plans, chargebacks, reversals, deferrals and charge-offs, but judge no row and
+keep no ledger, default, class, string or person. A run counts only when every row of them equals ours. Memory is that
+of the process and everything it started, Prefect's embedded server included.
 Written by `python -m bench --write-docs`; the machine is shared, so ratios say more than seconds.
 
 {machine}; medians of {runs} run(s).

@@ -20,6 +20,7 @@ from transforms.policy import Policy
 
 BATCH_ACCOUNTS = 16_384
 """Accounts worked on at once; bounds memory."""
+_HISTORY = "status.loan_history"
 WAITING = "waiting"
 """Name of the rows whose references do not hold, beside the tables and states."""
 
@@ -65,8 +66,10 @@ def work(batch: Batch) -> Worked:
     book = keep(facts_of(batch.lake, batch.accounts), batch.policy, batch.as_of)
     seen = batch.accounts.select("source", "account_id", "first_seen_run")
     tables = {
-        name: rows.join(seen, on=["source", "account_id"]) if name == "core.accounts" else rows
-        for name, rows in book.tables.items()
+        **book.tables,
+        "core.accounts": book.tables["core.accounts"].join(seen, on=["source", "account_id"]),
+        # as though nobody had said so before; see `transforms/restate.py`
+        _HISTORY: book.tables[_HISTORY].with_columns(known_from=pl.lit(batch.as_of)),
     }
     waiting = [_waiting_rows(rows, FEEDS[name]) for name, rows in book.waiting.items() if rows.height]
     with tempfile.TemporaryDirectory() as scratch:
@@ -86,7 +89,7 @@ def _written(batch: Batch, scratch: Path, frames: dict[str, pl.DataFrame]) -> di
         if rows.height:
             path = batch.into / f"{name.replace('/', '_')}.{batch.number}.parquet"
             written = scratch / path.name
-            rows.write_parquet(written, compression="lz4")
+            rows.write_parquet(written, compression="lz4", statistics=False)
             storage.hand_over(written, path)
             paths[name] = path
     return paths

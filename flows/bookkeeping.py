@@ -84,8 +84,7 @@ def _say_history(run: Run, lake: Lake, changes: Changes, worked: list[Worked]) -
     """Month-ends of the accounts worked on, against what was said of them before."""
     table = "status.loan_history"
     if run.published is None:
-        for path in (path for each in worked if (path := each.tables.get(table))):
-            changes.write(changes.replaced, table, pl.read_parquet(path).with_columns(known_from=pl.lit(run.as_of)))
+        changes.replaced[table] = [path for each in worked if (path := each.tables.get(table))]
         return
     with run.reader() as connection:
         loans = read(connection, "core.loans", changes.accounts)
@@ -101,7 +100,7 @@ def _restate(run: Run, changes: Changes, worked: list[Worked], loans: pl.DataFra
         raise RuntimeError("Nothing was said before the first night.")
     nothing = {name: kind for name, kind in TABLES["status.loan_history"].schema.items() if name != "known_from"}
     paths = [path for each in worked if (path := each.tables.get("status.loan_history"))]
-    after = pl.concat([pl.DataFrame(schema=nothing), *(pl.read_parquet(path) for path in paths)])
+    after = pl.concat([pl.DataFrame(schema=nothing), *(pl.read_parquet(path).drop("known_from") for path in paths)])
     accounts = pl.concat(each.accounts.select("source", "account_id") for each in worked)
     with run.reader() as connection:
         before = read(connection, "status.loan_history", accounts)

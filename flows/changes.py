@@ -50,5 +50,5 @@ class Changes:
         paths = into.setdefault(table, [])
         if rows.height:
             path = self.work / f"{table}.{len(list(self.work.iterdir()))}.parquet"
-            rows.write_parquet(path, compression="lz4")
+            rows.write_parquet(path, compression="lz4", statistics=False)
             paths.append(path)

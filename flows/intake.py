@@ -50,7 +50,7 @@ def take_in(run: Run, deliveries: pl.DataFrame, accepted: dict[str, pl.LazyFrame
     order = delivery_order(writer.now())
     placed = registry.select("file_no", "delivery_no", "source").join(order, on="delivery_no").lazy()
     news = {
-        name: rows.join(placed, on="file_no").with_columns(run_no=pl.lit(run.run_no, pl.Int32))
+        name: rows.join(placed, on="file_no", maintain_order="left").with_columns(run_no=pl.lit(run.run_no, pl.Int32))
         for name, rows in accepted.items()
     }
     numbers = _number_accounts(run, writer, news)
@@ -60,7 +60,8 @@ def take_in(run: Run, deliveries: pl.DataFrame, accepted: dict[str, pl.LazyFrame
         held = _held(run.lake, feed, order, rows)
         marked = mark(rows, held)
         if feed.of_account:
-            marked = marked.join(numbers.lazy(), on=["source", "account_id"], how="left")
+            # what is delivered in the order of accounts stays in it, and need not be put in it
+            marked = marked.join(numbers.lazy(), on=["source", "account_id"], how="left", maintain_order="left")
         facts = added(marked, held)
         duplicates.append(_counted(marked, name))
         writer.add(f"repeats/{name}", marked.filter("is_duplicate"))
@@ -168,10 +169,10 @@ def _links(run: Run, lake: Lake) -> pl.DataFrame:
     keys = [(name, ["source", *FEEDS[name].key]) for name in ("repayments", "events", "orders")]
     # who shares an instalment shares its loan
     keys.append(("installments", ["source", "loan_id"]))
-    pairs = [
-        links(new_facts(run, lake, feed), lake.scan(f"facts/{feed}"), key).collect(engine="streaming").lazy()
-        for feed, key in keys
-    ]
+    pairs = []
+    for feed, key in keys:
+        new = new_facts(run, lake, feed) if run.lake.paths(f"facts/{feed}") else None
+        pairs.append(links(new, lake.scan(f"facts/{feed}"), key).collect(engine="streaming").lazy())
     known = run.lake.scan("links")
     return pl.concat(pairs).unique().join(known, on=list(DATASETS["links"]), how="anti").sort("account_no").collect()
 

@@ -109,24 +109,31 @@ def _deletions_by_account(facts: pl.LazyFrame, held: Held, columns: list[str]) -
     return pl.concat([facts.filter(~pl.col("is_deleted")), unowned, owned.select(columns)])
 
 
-def links(new: pl.LazyFrame, every: pl.LazyFrame, key: list[str]) -> pl.LazyFrame:
-    """Pairs of accounts, smaller number first, that share a value of the key with a new fact: account_no, other_no."""
-    named = new.select(hash=hashed(key)).unique()
+def links(new: pl.LazyFrame | None, every: pl.LazyFrame, key: list[str]) -> pl.LazyFrame:
+    """Pairs of accounts, smaller number first, that share a value of the key with a new fact: account_no, other_no.
+
+    Args:
+        new: the new facts; None: all of them are.
+        every: all facts, the new ones among them.
+        key: what makes two accounts stand together.
+    """
     owned = every.select(*key, "account_no", hash=hashed(key)).drop_nulls("account_no")
+    of_new = owned.select("hash", "account_no")
+    if new is not None:
+        of_new = of_new.join(new.select(hash=hashed(key)).unique(), on="hash", how="semi")
     shared = (  # almost no key is, which its hash tells cheaply
-        owned.select("hash", "account_no")
-        .join(named, on="hash", how="semi")
-        .group_by("hash")
+        of_new.group_by("hash")
         .agg(first=pl.col("account_no").min(), last=pl.col("account_no").max())
         .filter(pl.col("first") != pl.col("last"))
         .collect(engine="streaming")
     )
     if shared.is_empty():
         return pl.LazyFrame(schema={"account_no": pl.Int32, "other_no": pl.Int32})
+    suspects = owned.join(shared.lazy(), on="hash", how="semi")
+    if new is not None:
+        suspects = suspects.join(new.select(key).unique(), on=key, how="semi", nulls_equal=True)
     spread = (
-        owned.join(shared.lazy(), on="hash", how="semi")
-        .join(new.select(key).unique(), on=key, how="semi", nulls_equal=True)
-        .group_by(key)
+        suspects.group_by(key)
         .agg(first=pl.col("account_no").min(), last=pl.col("account_no").max(), all=pl.col("account_no").unique())
         .filter(pl.col("first") != pl.col("last"))
     )

@@ -17,16 +17,20 @@ from transforms.months import month_ends
 _NEVER, _ALWAYS = pd.Timestamp("2200-01-01"), pd.Timestamp("1900-01-01")
 _EDGES = (-1, 0, 30, 60, 90, 120, 150, 180, 10**6)
 _SLICE = ["currency", *SLICES]
+_GIVEN = ("repayments", "events", "orders")
+"""Feeds that are landed as they are, with the currency of the account."""
 
 
 def run(landing: Path, out: Path, as_of: date, first_start: date) -> None:
     """Writes the tables as Parquet files; arguments as of `duckdb_peer.run`."""
     feeds = {feed: _read(landing, feed) for feed in FEEDS}
+    feeds["repayments"]["is_void"] = _void(feeds["repayments"])
     day = pd.Timestamp(as_of)
     ends = [pd.Timestamp(end) for end in month_ends(first_start, as_of)]
     loans = _loans(feeds, day)
     money = _money(feeds["repayments"], day, loans)
     items = _items(feeds["installments"], money, loans)
+    covered = _covered(items, money, loans, day)
     deferrals = _deferrals(feeds["events"], loans)
     moments = ends if ends[-1] == day else [*ends, day]
     standing = _standing(loans, items, money, deferrals, moments)
@@ -39,6 +43,12 @@ def run(landing: Path, out: Path, as_of: date, first_start: date) -> None:
     history = standing[is_shown & standing["day"].isin(ends)].rename(columns={"day": "month_end"})
     history = history.merge(loans[["loan", "loan_id", "account_id"]], on="loan")
     tables = {
+        "core_accounts": feeds["accounts"].rename(columns={"credit_limit": "credit_limit_cents"}),
+        "core_loans": loans.rename(columns={"start": "origination_date"}),
+        "core_installments": _core_installments(covered, loans),
+        "core_chargebacks": _core_chargebacks(covered, loans),
+        **{f"core_{feed}": _with_currency(feeds[feed], feeds["accounts"]) for feed in _GIVEN},
+        "account_status": _account_status(feeds["accounts"], status),
         "loan_status": status,
         "loan_history": history,
         "portfolio": _portfolio(feeds["accounts"], status),
@@ -59,59 +69,153 @@ def _read(folder: Path, feed: str) -> pd.DataFrame:
     for name in rows.columns.intersection(DATES):
         rows[name] = pd.to_datetime(rows[name]).astype("datetime64[s]")
     for name in rows.columns.intersection(AMOUNTS):
-        rows[name] = (rows[name].astype("float64") * 100).round().fillna(0).astype("int64")
+        cents = (rows[name].astype("float64") * 100).round()
+        rows[name] = cents.astype("Int64") if feed == "events" else cents.fillna(0).astype("int64")
     return rows
 
 
 def _loans(feeds: dict[str, pd.DataFrame], day: pd.Timestamp) -> pd.DataFrame:
     """One row per loan started: `loan`, its dense number, and its account's slices."""
     original = feeds["installments"][feeds["installments"]["plan_date"].isna()]
+    original = original.assign(due=original["principal"] + original["interest"] + original["fee"])
     loans = original.groupby("loan_id", sort=True).agg(
         account_id=("account_id", "first"),
         ordered=("order_date", "min"),
         first_due=("due_date", "min"),
+        installment_count=("principal", "size"),
         principal_cents=("principal", "sum"),
+        due_cents=("due", "sum"),
     )
     loans["start"] = loans.pop("ordered").fillna(loans.pop("first_due"))
     loans = loans[loans["start"] <= day].reset_index()
     events = feeds["events"]
     off = events[(events["kind"] == "charge_off") & (events["event_date"] <= day)]
     first_off = off.groupby("loan_id")["event_date"].min().rename("charged_off_on")
-    accounts = feeds["accounts"][["account_id", *_SLICE]].fillna({"region_code": "unknown"})
+    accounts = feeds["accounts"][["account_id", "customer_id", *_SLICE]].fillna({"region_code": "unknown"})
     loans = loans.merge(accounts, on="account_id").merge(first_off, on="loan_id", how="left")
     loans = loans.sort_values("loan_id", ignore_index=True)
     return loans.assign(loan=np.arange(len(loans)))
 
 
+def _void(repayments: pd.DataFrame) -> pd.Series:
+    """Per repayment: named by a reversal, or a chargeback of what is."""
+    reversed_ones = repayments.loc[repayments["kind"] == "reversal", "refers_to"].dropna().unique()
+    is_bounce_of_void = (repayments["kind"] == "chargeback") & repayments["refers_to"].isin(reversed_ones)
+    return repayments["repayment_id"].isin(reversed_ones) | is_bounce_of_void
+
+
 def _money(repayments: pd.DataFrame, day: pd.Timestamp, loans: pd.DataFrame) -> pd.DataFrame:
     """Credits and chargebacks that are not void."""
-    is_reversal = repayments["kind"] == "reversal"
-    void = repayments.loc[is_reversal, "refers_to"].dropna().unique()
-    is_bounce_of_void = (repayments["kind"] == "chargeback") & repayments["refers_to"].isin(void)
-    is_good = ~is_reversal & ~repayments["repayment_id"].isin(void) & ~is_bounce_of_void
+    is_good = (repayments["kind"] != "reversal") & ~repayments["is_void"]
     rows = repayments[is_good & (repayments["paid_date"] <= day)].merge(loans[["loan_id", "loan"]], on="loan_id")
     rows["is_credit"] = rows["kind"].isin(CREDIT_KINDS)
-    return rows[["loan", "paid_date", "amount", "is_credit"]]
+    return rows[["loan", "repayment_id", "paid_date", "amount", "is_credit"]]
 
 
 def _items(installments: pd.DataFrame, money: pd.DataFrame, loans: pd.DataFrame) -> pd.DataFrame:
     """Instalments of every plan and chargebacks, in the order in which they are filled, with running totals."""
-    rows = installments.merge(loans[["loan_id", "loan"]], on="loan_id")
+    rows = installments.merge(loans[["loan_id", "loan", "start"]], on="loan_id")
     rows["plan_from"] = rows["plan_date"].fillna(_ALWAYS)
     plans = rows[["loan", "plan_from"]].drop_duplicates().sort_values(["loan", "plan_from"])
     plans["plan_to"] = plans.groupby("loan")["plan_from"].shift(-1).fillna(_NEVER)
     rows = rows.merge(plans, on=["loan", "plan_from"])
     rows["due"] = rows["principal"] + rows["interest"] + rows["fee"]
     bounced = money[~money["is_credit"]].rename(columns={"paid_date": "due_date", "amount": "due"})
-    bounced = bounced.merge(plans, on="loan").assign(installment_no=0, is_chargeback=True, principal=lambda b: b["due"])
-    rows = rows.assign(is_chargeback=False, installment_no=rows["installment_no"].astype("int64"))
-    columns = ["loan", "plan_from", "plan_to", "due_date", "is_chargeback", "installment_no", "due", "principal"]
-    items = pd.concat([rows[columns], bounced[columns]], ignore_index=True)
-    items = items.sort_values(["loan", "plan_from", "due_date", "is_chargeback", "installment_no"], ignore_index=True)
+    bounced = bounced.merge(plans, on="loan").merge(loans[["loan", "start"]], on="loan")
+    bounced["exists_from"] = bounced[["plan_from", "due_date", "start"]].max(axis=1)
+    bounced = bounced.assign(installment_no=0, is_chargeback=True, principal=lambda b: b["due"], interest=0, fee=0)
+    rows = rows.assign(
+        is_chargeback=False,
+        installment_no=rows["installment_no"].astype("int64"),
+        repayment_id="",
+        exists_from=rows["plan_from"].where(rows["plan_from"] > rows["start"], rows["start"]),
+    )
+    order = ["loan", "plan_from", "due_date", "is_chargeback", "installment_no", "repayment_id"]
+    columns = [*order, "plan_to", "exists_from", "due", "principal", "interest", "fee"]
+    items = pd.concat([rows[columns], bounced[columns]], ignore_index=True).sort_values(order, ignore_index=True)
     by_plan = [items["loan"], items["plan_from"]]
     items["dues"] = items["due"].where(~items["is_chargeback"], 0).groupby(by_plan).cumsum()
     items["chargebacks"] = items["due"].where(items["is_chargeback"], 0).groupby(by_plan).cumsum()
     return items
+
+
+def _covered(items: pd.DataFrame, money: pd.DataFrame, loans: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
+    """The items with what covers each on the day, and since when it is settled."""
+    sums = money.assign(
+        credited=money["amount"].where(money["is_credit"], 0), bounced=money["amount"].where(~money["is_credit"], 0)
+    )
+    days = sums.groupby(["loan", "paid_date"], as_index=False)[["credited", "bounced"]].sum()
+    days[["credited", "bounced"]] = days.groupby("loan")[["credited", "bounced"]].cumsum()
+    days["next_day"] = days.groupby("loan")["paid_date"].shift(-1).fillna(_NEVER)
+    last = days.groupby("loan")[["credited", "bounced"]].last().reindex(range(len(loans)), fill_value=0).to_numpy()
+    credited, bounced = last[items["loan"].to_numpy()].T
+    level = items["dues"].to_numpy() + np.minimum(items["chargebacks"].to_numpy(), bounced)
+    above = np.clip(credited - level + items["due"], 0, items["due"])
+    is_there = (items["plan_to"] > day) & (items["exists_from"] <= day)
+    # loans stand apart by more than any level, so that one search finds the credit that reaches an item
+    apart = int(max(items["dues"].max(), days["credited"].max())) + 1
+    wanted = items["loan"].to_numpy() * apart + items["dues"].to_numpy()
+    place = np.searchsorted(days["loan"].to_numpy() * apart + days["credited"].to_numpy(), wanted)
+    found = days.reindex(place)
+    reached = found["paid_date"].where(found["loan"].to_numpy() == items["loan"].to_numpy()).set_axis(items.index)
+    moved = items[items["chargebacks"] > 0].reset_index().merge(days, on="loan")
+    total = moved["dues"] + np.minimum(moved["chargebacks"], moved["bounced"])
+    is_open = (moved["credited"] < total) & (moved["paid_date"] < moved["plan_to"])
+    moved = moved.assign(open_until=moved["next_day"].where(is_open)).groupby("index")
+    late = moved.agg(first_day=("paid_date", "min"), open_until=("open_until", "max")).max(axis=1)
+    reached = reached.where(items["chargebacks"] == 0, late.reindex(items.index))
+    reached = reached.where(items["due"] > 0, items["exists_from"])
+    settled = reached.where(reached > items["exists_from"], items["exists_from"]).where(reached.notna())
+    is_settled = (settled < items["plan_to"]) & (settled <= day)
+    return items.assign(paid_cents=np.where(is_there, above, 0), settled_date=settled.where(is_settled))
+
+
+def _core_installments(covered: pd.DataFrame, loans: pd.DataFrame) -> pd.DataFrame:
+    rows = covered[~covered["is_chargeback"]].merge(loans[["loan", "loan_id", "account_id", "currency"]], on="loan")
+    names = {name: f"{name}_cents" for name in ("due", "principal", "interest", "fee")}
+    return rows.rename(columns=names).assign(
+        plan_date=rows["plan_from"].where(rows["plan_from"] != _ALWAYS),
+        replaced_on=rows["plan_to"].where(rows["plan_to"] != _NEVER),
+    )
+
+
+def _core_chargebacks(covered: pd.DataFrame, loans: pd.DataFrame) -> pd.DataFrame:
+    """One row per chargeback: what a later plan finds settled has been so since the earlier one."""
+    rows = covered[covered["is_chargeback"]]
+    is_own = (rows["settled_date"] > rows["exists_from"]) | (rows["exists_from"] == rows["due_date"])
+    rows = rows.assign(
+        own=rows["settled_date"].where(is_own), last=rows["settled_date"].where(rows["plan_to"] == _NEVER)
+    )
+    found = rows.groupby("repayment_id", as_index=False).agg(
+        loan=("loan", "first"),
+        due_date=("due_date", "first"),
+        due_cents=("due", "first"),
+        paid_cents=("paid_cents", "sum"),
+        own=("own", "max"),
+        last=("last", "max"),
+    )
+    found["settled_date"] = found["own"].where(found["last"].notna())
+    return found.merge(loans[["loan", "loan_id", "account_id"]], on="loan")
+
+
+def _with_currency(rows: pd.DataFrame, accounts: pd.DataFrame) -> pd.DataFrame:
+    return rows.merge(accounts[["account_id", "currency"]], on="account_id").rename(columns={"amount": "amount_cents"})
+
+
+def _account_status(accounts: pd.DataFrame, status: pd.DataFrame) -> pd.DataFrame:
+    """One row per account: its loans together."""
+    sums = status.groupby("account_id").agg(
+        loan_count=("loan", "size"),
+        dpd=("dpd", "max"),
+        past_due_cents=("past_due_cents", "sum"),
+        outstanding_principal_cents=("outstanding_principal_cents", "sum"),
+    )
+    rows = sums.reindex(accounts["account_id"]).fillna(0).astype("int64").reset_index()
+    return rows.assign(bucket=_bucket(rows["dpd"]))
+
+
+def _bucket(dpd: pd.Series) -> pd.Series:
+    return pd.cut(dpd, _EDGES, labels=[f"M{no}" for no in range(8)]).astype("str")
 
 
 def _deferrals(events: pd.DataFrame, loans: pd.DataFrame) -> pd.DataFrame:
@@ -171,7 +275,7 @@ def _standing(
     end = rows["last_day"].where(rows["last_day"] < rows["day"], rows["day"]).where(rows["last_day"].notna())
     deferred = ((end - begin).dt.days + 1).clip(lower=0).fillna(0)
     rows["dpd"] = ((rows["day"] - rows["oldest"]).dt.days.fillna(0) - deferred).astype("int64")
-    rows["bucket"] = pd.cut(rows["dpd"], _EDGES, labels=[f"M{no}" for no in range(8)]).astype("str")
+    rows["bucket"] = _bucket(rows["dpd"])
     off = loans["charged_off_on"].to_numpy()[rows["loan"]]
     rows["is_charged_off"] = (off <= rows["day"].to_numpy()) & (rows["remaining_cents"] > 0)
     return rows.drop(columns=["first_day", "last_day"])

@@ -10,22 +10,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from bench.peers import portable_core
+from bench.peers.portable_core import FOREVER, in_days
 from transforms.delinquency import OVER_DAYS
-from transforms.feeds import CREDIT_KINDS
 from transforms.months import month_ends
 
-FEEDS = ("accounts", "installments", "repayments", "events")
+FEEDS = ("accounts", "installments", "repayments", "events", "orders")
 """What the statements read: views of these names, dates as dates and amounts as decimals with two places."""
 DATES = ("opened_date", "closed_date", "due_date", "order_date", "plan_date", "paid_date", "event_date", "until_date")
 AMOUNTS = ("credit_limit", "principal", "interest", "fee", "amount")
-RESULTS = ("loan_status", "loan_history", "portfolio", "buckets", "vintage", "roll_rate")
+RESULTS = (
+    *portable_core.RESULTS,
+    *("loan_status", "loan_history", "account_status", "portfolio", "buckets", "vintage", "roll_rate"),
+)
 SLICES = ("lender_id", "product_code", "region_code")
 _SLICE = "currency, " + ", ".join(SLICES)
 _UPPER_DAYS = (0, 30, 60, 90, 120, 150, 180)
 _BUCKET = (
     "CASE " + " ".join(f"WHEN dpd <= {days} THEN 'M{no}'" for no, days in enumerate(_UPPER_DAYS)) + " ELSE 'M7' END"
 )
-_FOREVER = "DATE '9999-12-31'"
 _PAID_OFF, _NEW = "'paid_off'", "'new'"
 
 
@@ -40,10 +43,7 @@ def statements(first_start: date, as_of: date, *, is_wide: bool) -> Iterator[tup
     """
     ends = month_ends(first_start, as_of)
     moments = ends if ends[-1] == as_of else [*ends, as_of]
-    yield "loans", _loans(as_of)
-    yield "plans", _PLANS
-    yield "money", _money(as_of)
-    yield "items", _ITEMS
+    yield from portable_core.statements(as_of)
     if is_wide:
         yield "levels", _levels(moments)
         yield "wide", _wide(moments)
@@ -57,20 +57,13 @@ def statements(first_start: date, as_of: date, *, is_wide: bool) -> Iterator[tup
     yield "first_over", _first_over()
     yield "loan_status", _loan_status(as_of)
     yield "loan_history", _loan_history(ends[-1])
+    yield "account_status", _ACCOUNT_STATUS
     yield "portfolio", _PORTFOLIO
     yield "buckets", _BUCKETS
     yield "cohorts", _COHORTS
     yield "vintage", _vintage(ends)
     yield "moves", _MOVES
     yield "roll_rate", _roll_rate(ends)
-
-
-def _cents(name: str) -> str:
-    return f"CAST({name} * 100 AS BIGINT)"
-
-
-def _in_days(day: date) -> str:
-    return f"DATE '{day}'"
 
 
 def _one_at_a_time(*more: str) -> str:
@@ -83,74 +76,15 @@ def _all_of(names: tuple[str, ...] = SLICES) -> str:
     return ", ".join(f"coalesce({name}, 'ALL') AS {name}" for name in names)
 
 
-def _loans(as_of: date) -> str:
-    """One row per loan started, with its account's slices."""
-    return f"""
-SELECT i.*, a.currency, a.lender_id, a.product_code, coalesce(a.region_code, 'unknown') AS region_code, c.charged_off_on
-FROM (
-    SELECT loan_id, min(account_id) AS account_id,
-        coalesce(min(order_date) FILTER (WHERE plan_date IS NULL), min(due_date) FILTER (WHERE plan_date IS NULL))
-            AS start_date,
-        CAST(sum({_cents("principal")}) FILTER (WHERE plan_date IS NULL) AS BIGINT) AS principal_cents,
-        count(plan_date) > 0 AS is_restructured
-    FROM installments GROUP BY loan_id
-) i JOIN accounts a ON a.account_id = i.account_id LEFT JOIN (
-    SELECT loan_id, min(event_date) AS charged_off_on FROM events
-    WHERE kind = 'charge_off' AND event_date <= {_in_days(as_of)} GROUP BY loan_id
-) c ON c.loan_id = i.loan_id
-WHERE i.start_date <= {_in_days(as_of)}
-"""
-
-
-_PLANS = f"""
-SELECT loan_id, plan_from, lead(plan_from, 1, {_FOREVER}) OVER (PARTITION BY loan_id ORDER BY plan_from) AS plan_to
-FROM (SELECT DISTINCT loan_id, coalesce(plan_date, DATE '1900-01-01') AS plan_from FROM installments)
-"""
-
-
-def _money(as_of: date) -> str:
-    """Credits and chargebacks that are not void."""
-    listed = ", ".join(f"'{kind}'" for kind in CREDIT_KINDS)
-    return f"""
-SELECT r.repayment_id, r.loan_id, r.paid_date, {_cents("r.amount")} AS cents, r.kind IN ({listed}) AS is_credit
-FROM repayments r
-LEFT JOIN (SELECT DISTINCT refers_to AS id FROM repayments WHERE kind = 'reversal') v ON v.id = r.repayment_id
-LEFT JOIN (SELECT DISTINCT refers_to AS id FROM repayments WHERE kind = 'reversal') w ON w.id = r.refers_to
-WHERE r.kind <> 'reversal' AND r.paid_date <= {_in_days(as_of)} AND v.id IS NULL
-    AND (r.kind <> 'chargeback' OR w.id IS NULL)
-"""
-
-
 def _levels(moments: list[date]) -> str:
     """One row per loan: what was credited (c) and charged back (b) up to each moment."""
     sums = [
-        f"CAST(sum(CASE WHEN {what} AND paid_date <= {_in_days(day)} THEN cents ELSE 0 END) AS BIGINT) AS {letter}{no}"
+        f"CAST(sum(CASE WHEN {what} AND paid_date <= {in_days(day)} THEN cents ELSE 0 END) AS BIGINT) AS {letter}{no}"
         for no, day in enumerate(moments)
         for letter, what in (("c", "is_credit"), ("b", "NOT is_credit"))
     ]
     joined = "loans l LEFT JOIN money m ON m.loan_id = l.loan_id"
     return f"SELECT l.loan_id, {', '.join(sums)} FROM {joined} GROUP BY l.loan_id"
-
-
-_ITEMS = f"""
-SELECT *,
-    CAST(sum(CASE WHEN is_chargeback THEN 0 ELSE due_cents END) OVER own AS BIGINT) AS dues,
-    CAST(sum(CASE WHEN is_chargeback THEN due_cents ELSE 0 END) OVER own AS BIGINT) AS chargebacks
-FROM (
-    SELECT i.loan_id, p.plan_from, p.plan_to, i.due_date, false AS is_chargeback,
-        CAST(i.installment_no AS VARCHAR(20)) AS item_id, {_cents("(i.principal + i.interest + i.fee)")} AS due_cents,
-        {_cents("i.principal")} AS principal_cents
-    FROM installments i
-    JOIN plans p ON p.loan_id = i.loan_id AND p.plan_from = coalesce(i.plan_date, DATE '1900-01-01')
-    UNION ALL
-    SELECT m.loan_id, p.plan_from, p.plan_to, m.paid_date, true, m.repayment_id, m.cents, m.cents
-    FROM money m JOIN plans p ON p.loan_id = m.loan_id WHERE NOT m.is_credit
-)
-WINDOW own AS (
-    PARTITION BY loan_id, plan_from ORDER BY due_date, is_chargeback, length(item_id), item_id
-    ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-)
-"""
 
 
 def _wide(moments: list[date]) -> str:
@@ -160,7 +94,7 @@ def _wide(moments: list[date]) -> str:
     """
     sums = []
     for no, day in enumerate(moments):
-        at = _in_days(day)
+        at = in_days(day)
         is_there = f"plan_from <= {at} AND plan_to > {at} AND (NOT is_chargeback OR due_date <= {at})"
         level = f"dues + least(chargebacks, b{no}) - c{no}"
         principal = f"least(greatest({level}, 0), principal_cents)"
@@ -180,28 +114,28 @@ def _bare(moments: list[date]) -> str:
     for no, day in enumerate(moments):
         was = f"month(start_date) + 12 * year(start_date) < {day.year * 12 + day.month} AND t{no - 1} <= c{no - 1}"
         parts.append(
-            f"SELECT w.loan_id, {_in_days(day)} AS day, o{no} AS oldest, c{no} AS credited,"
+            f"SELECT w.loan_id, {in_days(day)} AS day, o{no} AS oldest, c{no} AS credited,"
             f" greatest(d{no} - c{no}, 0) AS past_due_cents, p{no} AS principal_cents,"
             f" t{no} - c{no} AS remaining_cents, {was if no else 'false'} AS was_settled"
             f" FROM wide w JOIN levels v ON v.loan_id = w.loan_id JOIN loans l ON l.loan_id = w.loan_id"
-            f" WHERE start_date <= {_in_days(day)}"
+            f" WHERE start_date <= {in_days(day)}"
         )
     return "\nUNION ALL\n".join(parts)
 
 
 def _long_levels(moments: list[date], as_of: date) -> str:
     """One row per loan and moment from the month of its start on: credited and charged back up to then."""
-    days = " UNION ALL ".join(f"SELECT {_in_days(day)} AS day" for day in moments)
+    days = " UNION ALL ".join(f"SELECT {in_days(day)} AS day" for day in moments)
     first = "greatest(last_day(m.paid_date), last_day(l.start_date))"
     return f"""
 SELECT loan_id, day, sum(credited) OVER own AS credited, sum(bounced) OVER own AS bounced
 FROM (
     SELECT l.loan_id, d.day, coalesce(s.credited, 0) AS credited, coalesce(s.bounced, 0) AS bounced
     FROM loans l JOIN ({days}) d ON d.day >= l.start_date LEFT JOIN (
-        SELECT m.loan_id, least({first}, {_in_days(as_of)}) AS day,
+        SELECT m.loan_id, least({first}, {in_days(as_of)}) AS day,
             CAST(sum(CASE WHEN m.is_credit THEN m.cents ELSE 0 END) AS BIGINT) AS credited,
             CAST(sum(CASE WHEN m.is_credit THEN 0 ELSE m.cents END) AS BIGINT) AS bounced
-        FROM money m JOIN loans l ON l.loan_id = m.loan_id GROUP BY m.loan_id, least({first}, {_in_days(as_of)})
+        FROM money m JOIN loans l ON l.loan_id = m.loan_id GROUP BY m.loan_id, least({first}, {in_days(as_of)})
     ) s ON s.loan_id = l.loan_id AND s.day = d.day
 ) WINDOW own AS (PARTITION BY loan_id ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 """
@@ -256,7 +190,7 @@ SELECT i.loan_id, i.plan_from, i.plan_to, i.due_date, i.item_id, i.dues + i.char
 FROM items i JOIN standing s ON s.loan_id = i.loan_id AND s.day = last_day(date_add(i.due_date, 1))
 LEFT JOIN deferrals d ON d.loan_id = i.loan_id
 WHERE i.due_cents > 0 AND i.dues + i.chargebacks > s.credited AND (s.past_due_cents > 0 OR s.is_restructured)
-    AND i.due_date < {_in_days(as_of)}
+    AND i.due_date < {in_days(as_of)}
 """
 
 
@@ -285,7 +219,7 @@ def _loan_status(as_of: date) -> str:
     return f"""
 SELECT s.loan_id, s.account_id, s.dpd, s.bucket, s.past_due_cents, s.principal_cents AS outstanding_principal_cents,
     s.remaining_cents, s.oldest AS oldest_due_date, s.charged_off_on, s.is_charged_off, s.is_settled, {over}
-FROM standing s LEFT JOIN first_over f ON f.loan_id = s.loan_id WHERE s.day = {_in_days(as_of)}
+FROM standing s LEFT JOIN first_over f ON f.loan_id = s.loan_id WHERE s.day = {in_days(as_of)}
 """
 
 
@@ -294,11 +228,19 @@ def _loan_history(last_end: date) -> str:
 SELECT loan_id, day AS month_end, account_id, dpd, bucket, past_due_cents,
     principal_cents AS outstanding_principal_cents, remaining_cents, is_settled, is_charged_off
 FROM standing
-WHERE day <= {_in_days(last_end)} AND day = last_day(day)
+WHERE day <= {in_days(last_end)} AND day = last_day(day)
     AND (NOT is_settled OR NOT was_settled OR remaining_cents < 0)
 """
 
 
+_ACCOUNT_STATUS = f"""
+SELECT *, {_BUCKET} AS bucket FROM (
+    SELECT a.account_id, count(s.loan_id) AS loan_count, CAST(coalesce(max(s.dpd), 0) AS INT) AS dpd,
+        CAST(coalesce(sum(s.past_due_cents), 0) AS BIGINT) AS past_due_cents,
+        CAST(coalesce(sum(s.outstanding_principal_cents), 0) AS BIGINT) AS outstanding_principal_cents
+    FROM accounts a LEFT JOIN loan_status s ON s.account_id = a.account_id GROUP BY a.account_id
+)
+"""
 _IN_BOOK = "NOT s.is_charged_off AND (s.remaining_cents <> 0 OR NOT s.is_settled)"
 _PRINCIPAL = "s.outstanding_principal_cents"
 
@@ -332,7 +274,7 @@ FROM (
     SELECT l.*, CAST(date_trunc('month', l.start_date) AS DATE) AS origination_month,
         {
     ", ".join(
-        f"last_day(least(coalesce(s.first_over_{days}_on, {_FOREVER}), coalesce(s.charged_off_on, {_FOREVER})))"
+        f"last_day(least(coalesce(s.first_over_{days}_on, {FOREVER}), coalesce(s.charged_off_on, {FOREVER})))"
         f" AS over_{days}"
         for days in OVER_DAYS
     )
@@ -343,7 +285,7 @@ FROM (
 
 
 def _months(ends: list[date]) -> str:
-    return " UNION ALL ".join(f"SELECT {_in_days(day)} AS month_end" for day in ends)
+    return " UNION ALL ".join(f"SELECT {in_days(day)} AS month_end" for day in ends)
 
 
 _MONTHS_ON_BOOK = "(year(month_end) * 12 + month(month_end) - year(origination_month) * 12 - month(origination_month))"

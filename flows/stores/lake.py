@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import cast
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
@@ -288,21 +289,29 @@ def scan(dataset: str, paths: Iterable[Path]) -> pl.LazyFrame:
     )
 
 
-def _in_order(rows: pl.LazyFrame, folder: Path) -> pl.LazyFrame:
-    """The rows in the order of accounts; of many, those of some accounts are put in order at a time."""
-    loose = folder / "loose.parquet"
-    rows.sink_parquet(loose, compression="lz4", mkdir=True)
-    rows, number = pl.scan_parquet(loose), pl.col("account_no")
-    count, last = rows.select(pl.len(), number.max()).collect().row(0)
-    parts = -(-count // SORTED_ROWS)
-    if parts < 2 or last is None:
-        return rows.sort(number, nulls_last=True, maintain_order=True)
-    width = last // parts + 1
+def _put_in_order(path: Path, folder: Path) -> None:
+    """Puts the rows of a file in the order of accounts; of many, those of some accounts at a time.
+
+    Most deliveries are told in the order of accounts, and then there is nothing to do.
+    """
+    rows, number = pl.scan_parquet(path), pl.col("account_no")
+    numbers = rows.select(number).collect().to_series()
+    if numbers.is_sorted(nulls_last=True):
+        return
+    parts = -(-len(numbers) // SORTED_ROWS)
+    width = (cast("int | None", numbers.max()) or 0) // parts + 1
+    folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{part}.parquet" for part in range(parts + 1)]
-    for part, path in enumerate(paths):
+    for part, some in enumerate(paths):
         of_part = number.is_null() if part == parts else number // width == part
-        rows.filter(of_part).sort(number, maintain_order=True).sink_parquet(path, compression="lz4")
-    return pl.concat([pl.scan_parquet(path) for path in paths])
+        rows.filter(of_part).sort(number, maintain_order=True).sink_parquet(some, compression="lz4")
+    _sink(pl.concat([pl.scan_parquet(some) for some in paths]), path)
+    for some in paths:
+        some.unlink()
+
+
+def _sink(rows: pl.LazyFrame, path: Path) -> None:
+    rows.sink_parquet(path, compression="zstd", compression_level=1, mkdir=True)
 
 
 def manifest_name(run_id: str) -> str:
@@ -409,9 +418,9 @@ class LakeWriter:
     def _sink(self, dataset: str, rows: pl.LazyFrame, path: Path) -> Path:
         """Writes rows to where they belong or, when that is not local, to a file on its way there."""
         written = path if storage.is_local(path) else self.scratch / path.parent.name / path.name
+        _sink(rows, written)
         if dataset in _BY_ACCOUNT:
-            rows = _in_order(rows, self.scratch / "loose" / dataset)
-        rows.sink_parquet(written, compression="zstd", compression_level=1, mkdir=True)
+            _put_in_order(written, self.scratch / "loose" / dataset)
         return written
 
     def _name(self, dataset: str, written: Path, path: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_peer_lands_equal_tables(bank: Bank, tmp_path: Path, run: Callable[...
     counts = compare.check_equal(bank.warehouse / "tally.duckdb", tmp_path)
     assert list(counts) == list(portable_sql.RESULTS)
     assert counts["loan_status"] == 300
-    assert min(counts.values()) > 20
+    assert min(counts.values()) > 10
 
 
 def test_the_book_asks_for_everything_that_peers_must_know(bank: Bank) -> None:
@@ -76,12 +76,12 @@ def test_an_unequal_peer_is_caught(bank: Bank, landed: Path, tmp_path: Path, nam
     change = {
         "a row too few": f"DELETE FROM {name} WHERE rowid = 3",
         "a row twice": f"INSERT INTO {name} SELECT * FROM {name} WHERE rowid = 3",
-        "another figure": f"UPDATE {name} SET {figure} = {figure} + 1 WHERE rowid = 3",
+        "another figure": f"UPDATE {name} SET {figure} = coalesce({figure}, 0) + 1 WHERE rowid = 3",
     }
     with duckdb.connect(str(tmp_path / duckdb_peer.FILE)) as connection:
         connection.execute(change[mistake])
     with pytest.raises(compare.Unequal) as caught:
-        compare.check_equal(bank.warehouse / "tally.duckdb", tmp_path)
+        compare.check_equal(bank.warehouse / "tally.duckdb", tmp_path, [name])
     assert str(caught.value).startswith(f"{name} (")
     assert len(str(caught.value).splitlines()) == (4 if mistake != "another figure" else 5)
 

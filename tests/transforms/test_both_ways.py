@@ -60,7 +60,7 @@ def assert_both_ways_agree(policy: Policy, deliveries: list[Delivery], last_day:
     with the_general_way():
         general = keep(facts, policy, last_day)
     for name, rows in general.tables.items():
-        assert_frame_equal(cheap.tables[name], rows)
+        assert_frame_equal(cheap.tables[name], rows, check_row_order=False)
     for feed, rows in general.waiting.items():
         place = ["order_no", "line_number"]
         assert_frame_equal(cheap.waiting[feed].sort(place), rows.sort(place))
