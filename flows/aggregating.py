@@ -1,7 +1,8 @@
 """The risk tables of the night, told from the core and status tables of the next warehouse.
 
 Where loans stand on the day is told of all of them each night. Sums of months that are over are kept in the lake: a
-night takes out what the accounts that it worked on added to them before, and adds what they add now.
+night takes out what the accounts that it worked on added to them before, and adds what they add now, which was told
+where they were worked on.
 """
 
 from __future__ import annotations
@@ -28,9 +29,12 @@ from transforms.aggregates.all_risk import (
     standing,
 )
 from transforms.aggregates.kept import KEPT, Cells, together, without
+from transforms.aggregates.slices import added
 
 PART_ACCOUNTS = 65_536
-"""Accounts whose rows are held at once; bounds memory."""
+"""Accounts whose rows of all months are held at once; bounds memory. Each part reads through whole tables."""
+STANDING_ACCOUNTS = 4 * PART_ACCOUNTS
+"""Accounts whose rows of the day are held at once."""
 _ACCOUNT = ("source", "account_id")
 _CUSTOMER = ("source", "customer_id")
 
@@ -42,16 +46,16 @@ def aggregate(run: Run, changes: Changes, lake: LakeWriter, *, anew: bool = Fals
         run: the run.
         changes: which accounts it worked on.
         lake: where the sums by month are kept.
-        anew: tell the sums by month of all accounts, whatever was kept.
+        anew: tell the sums by month of all accounts, whatever was kept of those that nothing touched.
     """
     with run.open_next() as connection:
         accounts = read(connection, SOURCES["account_status"], columns=_ACCOUNT)
-        sums = None if anew else _moved_on(run, changes, connection)
+        sums = _told(changes) if changes.is_everyone else None if anew else _moved_on(run, changes)
         if sums is None:
-            sums = kept_sums(_parts(connection, accounts, KEPT_PARTS), run.as_of)
+            sums = kept_sums(_parts(connection, accounts, KEPT_PARTS, PART_ACCOUNTS), run.as_of)
         for name, rows in sums.items():
             lake.replace(dataset_of_kept(name), rows.sort(*KEPT[name].key))
-        stand = standing(_parts(connection, accounts, STANDING_PARTS), run.as_of)
+        stand = standing(_parts(connection, accounts, STANDING_PARTS, STANDING_ACCOUNTS), run.as_of)
         writer = Writer(connection)
         for table, rows in risk(stand, sums, run.policy, run.as_of).items():
             if table in SERIES:
@@ -61,7 +65,15 @@ def aggregate(run: Run, changes: Changes, lake: LakeWriter, *, anew: bool = Fals
             writer.append_frame(table, rows)
 
 
-def _moved_on(run: Run, changes: Changes, connection: duckdb.DuckDBPyConnection) -> Cells | None:
+def _told(changes: Changes) -> Cells:
+    """What the accounts worked on add to the sums by month, as those who worked on them told it."""
+    return {
+        name: added([pl.DataFrame(schema=kept.schema), *map(pl.read_parquet, changes.sums.get(name, []))], kept.key)
+        for name, kept in KEPT.items()
+    }
+
+
+def _moved_on(run: Run, changes: Changes) -> Cells | None:
     """The sums that the last night kept, less what the accounts worked on added, with what they add now.
 
     None when they have to be told anew: before the first night, after a month-end, under another policy.
@@ -74,20 +86,20 @@ def _moved_on(run: Run, changes: Changes, connection: duckdb.DuckDBPyConnection)
     before = {name: run.lake.scan(dataset_of_kept(name)).collect() for name in KEPT}
     worked_on = changes.accounts.select(_ACCOUNT)
     with run.reader() as reader:
-        gone = kept_sums(_parts(reader, worked_on, KEPT_PARTS), last.as_of)
-    return together(without(before, gone), kept_sums(_parts(connection, worked_on, KEPT_PARTS), run.as_of))
+        gone = kept_sums(_parts(reader, worked_on, KEPT_PARTS, PART_ACCOUNTS), last.as_of)
+    return together(without(before, gone), _told(changes))
 
 
 def _parts(
-    connection: duckdb.DuckDBPyConnection, accounts: pl.DataFrame, asked: tuple[str, ...]
+    connection: duckdb.DuckDBPyConnection, accounts: pl.DataFrame, asked: tuple[str, ...], size: int
 ) -> Iterator[Published]:
-    """What is asked for of accounts and their customers, some accounts at a time."""
+    """What is asked for of accounts and their customers, so many accounts at a time."""
 
     def rows(name: str, of: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
         return read(connection, SOURCES[name], of, by, columns=COLUMNS[name])
 
-    for first in range(0, max(accounts.height, 1), PART_ACCOUNTS):
-        some = accounts.slice(first, PART_ACCOUNTS)
+    for first in range(0, max(accounts.height, 1), size):
+        some = accounts.slice(first, size)
         told = {name: rows(name, some, _ACCOUNT) for name in asked if name != "customers"}
         if "customers" in asked:
             told["customers"] = rows("customers", told["account_status"].select(_CUSTOMER).unique(), _CUSTOMER)

@@ -14,7 +14,9 @@ from flows.intake import account_feeds, delivery_order
 from flows.refusing import key_text
 from flows.stores import storage
 from flows.stores.lake import Lake
-from transforms.book import keep
+from transforms.aggregates.all_risk import KEPT_PARTS, SOURCES, Published, kept_cells
+from transforms.aggregates.kept import Cells
+from transforms.book import Book, keep
 from transforms.feeds import FEEDS, Feed
 from transforms.policy import Policy
 
@@ -37,6 +39,8 @@ class Batch:
     as_of: date
     into: Path
     """Folder for the results, where the worker and whoever asked can reach it."""
+    is_summed: bool = False
+    """Whether the sums by month of the accounts are wanted too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class Worked:
     tables: dict[str, Path | None] = field(default_factory=dict)
     """Every table that accounts have rows in; None where these have none."""
     state: dict[str, Path | None] = field(default_factory=dict)
+    sums: dict[str, Path | None] = field(default_factory=dict)
+    """What the accounts add to each set of sums by month: see `transforms/aggregates/kept.py`."""
     waiting: Path | None = None
 
 
@@ -78,8 +84,14 @@ def work(batch: Batch) -> Worked:
             batch.accounts,
             tables=_written(batch, Path(scratch), tables),
             state=_written(batch, Path(scratch), book.state),
+            sums=_written(batch, Path(scratch), _sums(book, batch.as_of) if batch.is_summed else {}),
             waiting=_written(batch, Path(scratch), {WAITING: pl.concat(waiting)} if waiting else {}).get(WAITING),
         )
+
+
+def _sums(book: Book, last_day: date) -> Cells:
+    """What the accounts of a book add to the sums by month, while their rows are at hand."""
+    return kept_cells(Published(**{part: book.tables[SOURCES[part]].lazy() for part in KEPT_PARTS}), last_day)
 
 
 def _written(batch: Batch, scratch: Path, frames: dict[str, pl.DataFrame]) -> dict[str, Path | None]:

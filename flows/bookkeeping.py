@@ -32,7 +32,8 @@ def books(run: Run, intake: Intake) -> Changes:
     lake = intake.writer.now()
     numbers = _touched(run, lake, intake.touched)
     accounts = lake.scan("accounts").join(numbers.lazy(), on="account_no", how="semi").collect()
-    changes = Changes(run.workplace("tables"), accounts, _touched_customers(run, lake, intake.customers))
+    customers = _touched_customers(run, lake, intake.customers)
+    changes = Changes(run.workplace("tables"), accounts, customers, is_everyone=_is_everyone(run))
     worked = _work_through(run, lake, changes)
     _say_history(run, lake, changes, worked)
     _customers(run, lake, changes)
@@ -42,9 +43,14 @@ def books(run: Run, intake: Intake) -> Changes:
     return changes
 
 
+def _is_everyone(run: Run) -> bool:
+    """Whether every account is worked on: before the first night, and under another policy."""
+    return run.published is None or run.published.policy_hash != run.policy.hash
+
+
 def _touched(run: Run, lake: Lake, touched: pl.DataFrame) -> pl.DataFrame:
     """account_no of the accounts with new facts, with known ones that begin to count, and of all linked with them."""
-    if run.published is None or run.published.policy_hash != run.policy.hash:
+    if _is_everyone(run):
         return lake.scan("accounts").select("account_no").collect()
     due = lake.scan("state/next_change").filter(pl.col("next_change") <= run.as_of).select("account_no").collect()
     return with_linked(lake, pl.concat([touched, due]).unique())
@@ -54,7 +60,7 @@ def _work_through(run: Run, lake: Lake, changes: Changes) -> list[Worked]:
     """Works on every touched account in full, batch by batch, wherever the runner sends them."""
     into = run.shared_place("batches")
     tasks = [
-        Batch(number, accounts, lake, run.policy, run.as_of, into)
+        Batch(number, accounts, lake, run.policy, run.as_of, into, is_summed=True)
         for number, accounts in enumerate(batches(lake, changes.accounts))
     ]
     local = run.workplace("batches")
@@ -64,6 +70,8 @@ def _work_through(run: Run, lake: Lake, changes: Changes) -> list[Worked]:
         for table, path in each.tables.items():
             if table not in ("status.loan_history", *STANDINGS):
                 changes.replaced.setdefault(table, []).extend([path] if path else [])
+        for name, path in each.sums.items():
+            changes.sums.setdefault(name, []).extend([path] if path else [])
     waiting = [pl.read_parquet(each.waiting) for each in worked if each.waiting]
     if waiting:
         changes.waiting = pl.concat(waiting).unique(ROW, maintain_order=True)
@@ -77,7 +85,9 @@ def _fetched(worked: Worked, folder: Path) -> Worked:
         return {name: storage.fetch(path, folder) if path else None for name, path in files.items()}
 
     waiting = storage.fetch(worked.waiting, folder) if worked.waiting else None
-    return replace(worked, tables=here(worked.tables), state=here(worked.state), waiting=waiting)
+    return replace(
+        worked, tables=here(worked.tables), state=here(worked.state), sums=here(worked.sums), waiting=waiting
+    )
 
 
 def _say_history(run: Run, lake: Lake, changes: Changes, worked: list[Worked]) -> None:
