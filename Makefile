@@ -9,7 +9,7 @@ CONTRACTS := share sending status risk files
 export DO_NOT_TRACK = 1
 export PREFECT_SERVER_ANALYTICS_ENABLED = false
 
-.PHONY: setup run test lint types imports docs docs-check contract test-slow bench clean
+.PHONY: setup run test checked lint types imports docs docs-check contract test-slow bench clean
 
 setup: $(MARK)
 
@@ -21,9 +21,13 @@ $(MARK): constraints.txt pyproject.toml
 run: setup
 	$(BIN)/tally demo data
 
-# a file stays in one process: what its tests begin from is made once, and one follows the other
-test: lint types imports docs-check $(CHECKER)/.made
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow'
+# the contracts' checker is installed while everything else is checked; a file of tests stays in one process: what its
+# tests begin from is made once, and one follows the other
+test: setup
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target checked $(CHECKER)/.made
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' --durations 20
+
+checked: lint types imports docs-check
 
 lint: setup
 	$(BIN)/ruff check .

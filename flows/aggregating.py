@@ -50,7 +50,9 @@ def aggregate(run: Run, changes: Changes, lake: LakeWriter, *, anew: bool = Fals
     """
     with run.open_next() as connection:
         accounts = read(connection, SOURCES["account_status"], columns=_ACCOUNT)
-        sums = _told(changes) if changes.is_everyone else None if anew else _moved_on(run, changes)
+        sums = _told(changes) if changes.is_everyone else None
+        if sums is None and not anew:
+            sums = _moved_on(run, changes)
         if sums is None:
             sums = kept_sums(_parts(connection, accounts, KEPT_PARTS, PART_ACCOUNTS), run.as_of)
         for name, rows in sums.items():

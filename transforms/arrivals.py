@@ -110,7 +110,7 @@ def _deletions_by_account(facts: pl.LazyFrame, held: Held, columns: list[str]) -
 
 
 def links(new: pl.LazyFrame | None, every: pl.LazyFrame, key: list[str]) -> pl.LazyFrame:
-    """Pairs of accounts, smaller number first, that share a value of the key with a new fact: account_no, other_no.
+    """Pairs of accounts that share a value of the key with a new fact: account_no, the smallest of them, and other_no.
 
     Args:
         new: the new facts; None: all of them are.

@@ -101,6 +101,28 @@ def test_an_earlier_try_of_a_step_leaves_nothing(tmp_path: Path) -> None:
     assert numbers_of(writer.now()) == [(1, 3)]
 
 
+@pytest.mark.parametrize("parts", [1, 4])
+@pytest.mark.parametrize(
+    "numbers",
+    [[1, 1, 2, 5], [5, 2, 1, 1], [2, None, 1, None, 2], [None, None]],
+    ids=["in order", "back", "gaps", "none"],
+)
+def test_rows_lie_in_the_order_of_accounts(
+    root: Path, monkeypatch: pytest.MonkeyPatch, numbers: list[int | None], parts: int
+) -> None:
+    monkeypatch.setattr(stores, "SORTED_ROWS", -(-len(numbers) // parts))
+    dataset = "state/paid_months"
+    loans = [f"{place}" for place in range(len(numbers))]
+    told = pl.DataFrame({"account_no": numbers, "loan_id": loans}, schema_overrides={"account_no": pl.Int32})
+    with tempfile.TemporaryDirectory() as scratch:
+        writer = LakeWriter(Lake(root), "2026-01-01.1", 1, Path(scratch))
+        writer.add(dataset, told.with_columns(source=pl.lit("s"), month_end=pl.lit(date(2026, 1, 31))))
+        found = writer.now().scan(dataset).select("account_no", "loan_id").collect()
+        left = [path for path in Path(scratch).rglob("*") if path.is_file()]
+    assert found.rows() == told.sort("account_no", nulls_last=True, maintain_order=True).rows()
+    assert left == []
+
+
 def test_no_rows_no_file(root: Path) -> None:
     assert run(Lake(root), 1).paths(DATASET) == []
 
