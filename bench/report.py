@@ -97,6 +97,7 @@ def _peer_rows(found: Found) -> list[str]:
     lines.append("| --- | --- | --- | --- | --- | --- |")
     lines.append(_peer_row("our whole night: validation, ledger, every table", night, "", ""))
     lines.append(f"| its books and risk alone (these two steps) | | | | {_core(night):.1f} | |")
+    lines.append(f"| the same with writing the warehouse | | | | {_landed(night):.1f} | |")
     lines += [
         _peer_row(
             _PEERS[peer],
@@ -124,9 +125,20 @@ def _core(night: list[Found]) -> float:
     return sum(steps(night)[name][0] for name in ("keep the books", "tell the risk"))
 
 
+def _landed(night: list[Found]) -> float:
+    """The same, and of bringing their tables into the warehouse, as peers land theirs."""
+    return _core(night) + steps(night)["write the next warehouse"][0]
+
+
 def _peer_row(title: str, runs: list[Found], from_parquet: str, rows: str) -> str:
     wall, cpu, peak = (_median(runs, name) for name in ("wall_seconds", "cpu_seconds", "peak_bytes"))
-    return f"| {title} | {wall:.1f} | {cpu:.1f} | {peak / 1e9:.2f} | {from_parquet} | {rows} |"
+    # what a peer leaves running beside it, as PySpark does its Java, is not among the seconds of its process
+    told = f"{cpu:.1f}" if cpu > wall / 2 else ""
+    return f"| {title} | {wall:.1f} | {told} | {peak / 1e9:.2f} | {from_parquet} | {rows} |"
+
+
+GROWTH_FROM = 250_000
+"""Accounts of the smallest book whose growth tells anything: below, fixed cost is most of a night."""
 
 
 def targets(results: list[Found]) -> list[str]:
@@ -149,8 +161,9 @@ def targets(results: list[Found]) -> list[str]:
     ]
     for result in results:
         rows += _peer_targets(result)
-    if len(results) > 1:
-        least = results[0]
+    grown = [each for each in results if each["accounts"] >= GROWTH_FROM]
+    if len(grown) > 1:
+        least = grown[0]
         per_account = [_beyond_start(each) / each["accounts"] for each in (least, last)]
         growth = per_account[1] / per_account[0]
         rows.append(
@@ -178,13 +191,14 @@ def _peer_targets(result: Found) -> list[tuple[str, str, str, bool]]:
     if "duckdb" not in peers:
         return []
     night, other = (_median(runs, "wall_seconds") for runs in (result["first"], peers["duckdb"]["runs"]))
-    core, at = _core(result["first"]), f"at {result['accounts']:,}"
+    core, landed, at = _core(result["first"]), _landed(result["first"]), f"at {result['accounts']:,}"
     rows = [(f"whole first night against DuckDB SQL, {at}", "<= 1.5 x", f"{night / other:.1f} x", night <= 1.5 * other)]
     for peer, wanted in (("duckdb", 2), ("pandas", 25)):
         if peer in peers:
             alone = _median(peers[peer]["from_parquet"], "wall_seconds")
             what = f"books and risk alone against {_PEERS[peer]} from Parquet, {at}"
-            rows.append((what, f"{wanted} x faster", f"{alone / core:.2f} x", alone >= wanted * core))
+            measured = f"{alone / core:.2f} x; {alone / landed:.2f} x with writing, as theirs"
+            rows.append((what, f"{wanted} x faster", measured, alone >= wanted * landed))
     return rows
 
 

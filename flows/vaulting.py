@@ -17,6 +17,7 @@ from transforms.arrivals import Held, added, mark
 from transforms.feeds import IDENTITIES
 
 _PLACE = ["file_no", "line_number", "customer_id"]
+_KEY = ["source", *IDENTITIES.key]
 
 
 def keep_identities(run: Run, judged: Judged, intake: Intake) -> None:
@@ -34,7 +35,8 @@ def keep_identities(run: Run, judged: Judged, intake: Intake) -> None:
         return
     writer = intake.writer
     order = delivery_order(writer.now()).lazy()
-    kept = run.vault.scan().collect()
+    came = rows.lazy().select(_KEY).unique()
+    kept = run.vault.scan().join(came, on=_KEY, how="semi").collect(engine="streaming")
     repeats = run.lake.scan(f"repeats/{IDENTITIES.name}").join(order, on="delivery_no")
     held = Held(IDENTITIES, kept.lazy().join(order, on="delivery_no"), repeats)
     # numbered once and for all: marking asks for the rows more than once, and a join gives them in any order
@@ -52,11 +54,10 @@ def _add(writer: LakeWriter, vault: Vault, order: pl.LazyFrame, kept: pl.DataFra
         writer: the run's writer.
         vault: the vault before.
         order: delivery_no, order_no.
-        kept: what the vault holds.
+        kept: what the vault holds of the customers that come in.
         fresh: what comes in.
     """
-    key = ["source", *IDENTITIES.key]
-    deleted = pl.col("order_no").filter("is_deleted").max().over(key)
+    deleted = pl.col("order_no").filter("is_deleted").max().over(_KEY)
     is_last_word = pl.col("is_deleted") & (pl.col("order_no") == deleted)
     living = (
         pl.concat([kept.with_columns(is_fresh=False), fresh.with_columns(is_fresh=True)])
@@ -67,8 +68,13 @@ def _add(writer: LakeWriter, vault: Vault, order: pl.LazyFrame, kept: pl.DataFra
     )
     added_rows = living.filter("is_fresh")
     whole = living.height - added_rows.height < kept.height or len(vault.files) > MOST_DELTAS
-    rows = living if whole else added_rows
-    put(writer, vault, rows.sort(*key, "order_no", "line_number"), vault.seal(), [] if whole else vault.files)
+    rows = pl.concat([living, _others(vault, order, kept)], how="diagonal") if whole else added_rows
+    put(writer, vault, rows.sort(*_KEY, "order_no", "line_number"), vault.seal(), [] if whole else vault.files)
+
+
+def _others(vault: Vault, order: pl.LazyFrame, kept: pl.DataFrame) -> pl.DataFrame:
+    """What the vault holds of all other customers."""
+    return vault.scan().join(kept.lazy(), on=_KEY, how="anti").join(order, on="delivery_no").collect()
 
 
 def put(writer: LakeWriter, vault: Vault, rows: pl.DataFrame, by: Seal, beside: Sequence[LakeFile] = ()) -> None:

@@ -53,16 +53,12 @@ def collection_cells(
         *CELL, "charged_off_cents", month_no=month_number(pl.col("charged_off_on"))
     )
     recovered = came_back.select(*CELL, recovered_cents="amount_cents", month_no=month_number(pl.col("paid_date")))
-    parts = [
-        _due(installments, cells),
-        _running(defaults.select(*LOAN, *_DEFAULT).join(cells, on=LOAN), last_day),
-        written_off,
-        recovered,
-    ]
-    last = _last_month(last_day)
+    running = _running(defaults.select(*LOAN, *_DEFAULT).join(cells, on=LOAN), last_day)
     # the number of entries tells a month of which nothing is told from one whose amounts are 0
-    entries = [part.with_columns(entry_count=pl.lit(1, pl.Int64)) for part in parts]
-    return shaped("collection", [part.filter(pl.col("month_no") <= last) for part in entries])
+    entries = [part.with_columns(entry_count=pl.lit(1, pl.Int64)) for part in (running, written_off, recovered)]
+    last = _last_month(last_day)
+    parts = [_due(installments, cells), *entries]
+    return shaped("collection", [part.filter(pl.col("month_no") <= last) for part in parts])
 
 
 def collection(cells: pl.LazyFrame, last_day: date) -> pl.LazyFrame:
@@ -101,7 +97,7 @@ def _last_month(last_day: date) -> int:
 
 
 def _due(installments: pl.LazyFrame, cells: pl.LazyFrame) -> pl.LazyFrame:
-    """Instalments of plans in force at the end of the month they fall due in."""
+    """Instalments of plans in force at the end of the month they fall due in, added up."""
     end = pl.col("due_date").dt.month_end()
     in_force = (pl.col("plan_date") <= end).fill_null(value=True) & (pl.col("replaced_on") > end).fill_null(value=True)
     return (
@@ -116,6 +112,8 @@ def _due(installments: pl.LazyFrame, cells: pl.LazyFrame) -> pl.LazyFrame:
             .then("due_cents")
             .otherwise(0),
         )
+        .group_by(*CELL, "month_no")
+        .agg(pl.col("due_cents", "collected_cents").sum(), entry_count=pl.len().cast(pl.Int64))
     )
 
 
