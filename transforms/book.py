@@ -113,7 +113,7 @@ def book(working: Working, policy: Policy, last_day: date) -> Book:
 def _shaped(name: str, rows: pl.DataFrame, policy: Policy, last_day: date) -> pl.DataFrame:
     """The rows with the table's columns (not those of the nights, nor of all loans together), as they lie.
 
-    That is by account, more or less; to put them in the order of the key would cost a tenth of the book.
+    That is by account, more or less; to put them in the order of the key would cost 8 % of the book.
     """
     table = TABLES[name]
     constants = {"as_of": pl.lit(last_day), "policy_version": pl.lit(policy.version)}
