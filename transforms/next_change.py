@@ -49,16 +49,19 @@ def next_change(known: Known, policy: Policy, last_day: date) -> pl.DataFrame:
         known.loans.story.plans.select("unit_no", day="first_due"),
     ]
     scopes = known.settlement.ledger.units.select("scope_no", "account_no").unique()
+    is_later = pl.col("day") > last_day
+    moments = pl.concat([rows.select(_UNIT_DAY).filter(is_later) for rows in by_unit])
+    changes = known.settlement.change_days(date.max).filter(is_later)
     by_account = [
-        pl.concat([rows.select(_UNIT_DAY) for rows in by_unit]).join(units, on="unit_no").select("account_no", "day"),
-        known.settlement.change_days(date.max).join(scopes, on="scope_no").select("account_no", "day"),
+        moments.join(units, on="unit_no").select("account_no", "day"),
+        changes.join(scopes, on="scope_no").select("account_no", "day"),
         known.account_versions.select("account_no", day="valid_from"),
         known.events.select("account_no", day="event_date"),
         *_account_days(known, policy, last_day),
     ]
     return (
         pl.concat([rows.cast({"account_no": pl.Int32}) for rows in by_account])
-        .filter(pl.col("day") > last_day)
+        .filter(is_later)
         .group_by("account_no")
         .agg(next_change=pl.col("day").min())
         .sort("account_no")

@@ -98,20 +98,16 @@ def _last_month(last_day: date) -> int:
 
 def _due(installments: pl.LazyFrame, cells: pl.LazyFrame) -> pl.LazyFrame:
     """Instalments of plans in force at the end of the month they fall due in, added up."""
-    end = pl.col("due_date").dt.month_end()
-    in_force = (pl.col("plan_date") <= end).fill_null(value=True) & (pl.col("replaced_on") > end).fill_null(value=True)
+    # by numbers of months, which are cheaper to tell than the ends of months
+    due, plan, replaced, settled = (
+        month_number(pl.col(name)) for name in ("due_date", "plan_date", "replaced_on", "settled_date")
+    )
+    in_force = (plan <= due).fill_null(value=True) & (replaced > due).fill_null(value=True)
+    is_collected = (settled <= due).fill_null(value=False)
     return (
         installments.filter(in_force)
-        .select(*LOAN, "due_date", "due_cents", "settled_date")
+        .select(*LOAN, "due_cents", month_no=due, collected_cents=pl.when(is_collected).then("due_cents").otherwise(0))
         .join(cells, on=LOAN)
-        .select(
-            *CELL,
-            "due_cents",
-            month_no=month_number(pl.col("due_date")),
-            collected_cents=pl.when((pl.col("settled_date") <= end).fill_null(value=False))
-            .then("due_cents")
-            .otherwise(0),
-        )
         .group_by(*CELL, "month_no")
         .agg(pl.col("due_cents", "collected_cents").sum(), entry_count=pl.len().cast(pl.Int64))
     )
