@@ -90,12 +90,6 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-def nightly_alone() -> None:
-    """`python -m flows.nightly …`: the same as `tally nightly …`."""
-    sys.argv[1:1] = ["nightly"]
-    main()
-
-
 def main() -> None:
     """Runs the command; a user's mistake ends with one sentence and its exit code, never with a traceback."""
     try:

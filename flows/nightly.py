@@ -120,6 +120,8 @@ def _publish(run: Run, deliveries: tuple[Any, ...], notes: tuple[str, ...]) -> O
 
 
 if __name__ == "__main__":
-    from flows.cli import nightly_alone
+    import os
+    import sys
 
-    nightly_alone()
+    # Prefect reads its settings when it is imported, as it was here; the command tells them before that
+    os.execv(sys.executable, [sys.executable, "-m", "flows.cli", "nightly", *sys.argv[1:]])  # noqa: S606 - itself
