@@ -132,9 +132,7 @@ def _landed(night: list[Found]) -> float:
 
 def _peer_row(title: str, runs: list[Found], from_parquet: str, rows: str) -> str:
     wall, cpu, peak = (_median(runs, name) for name in ("wall_seconds", "cpu_seconds", "peak_bytes"))
-    # what a peer leaves running beside it, as PySpark does its Java, is not among the seconds of its process
-    told = f"{cpu:.1f}" if cpu > wall / 2 else ""
-    return f"| {title} | {wall:.1f} | {told} | {peak / 1e9:.2f} | {from_parquet} | {rows} |"
+    return f"| {title} | {wall:.1f} | {cpu:.1f} | {peak / 1e9:.2f} | {from_parquet} | {rows} |"
 
 
 GROWTH_FROM = 250_000
