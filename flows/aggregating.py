@@ -8,13 +8,14 @@ where they were worked on.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
 import duckdb
 import polars as pl
 
 from flows.changes import Changes
 from flows.run import Run
-from flows.stores.lake import LakeWriter, dataset_of_kept
+from flows.stores.lake import Lake, LakeWriter, dataset_of_kept
 from flows.stores.tables import Writer, read
 from transforms.aggregates.all_risk import (
     COLUMNS,
@@ -50,11 +51,13 @@ def aggregate(run: Run, changes: Changes, lake: LakeWriter, *, anew: bool = Fals
     """
     with run.open_next() as connection:
         accounts = read(connection, SOURCES["account_status"], columns=_ACCOUNT)
-        sums = _told(changes) if changes.is_everyone else None
-        if sums is None and not anew:
-            sums = _moved_on(run, changes)
-        if sums is None:
+        last = run.goes_on_from
+        if last is None:
+            sums = _told(changes)
+        elif anew or not _are_kept(run.lake, last.as_of, run.as_of):
             sums = kept_sums(_parts(connection, accounts, KEPT_PARTS, PART_ACCOUNTS), run.as_of)
+        else:
+            sums = _moved_on(run, last.as_of, changes)
         for name, rows in sums.items():
             lake.replace(dataset_of_kept(name), rows.sort(*KEPT[name].key))
         stand = standing(_parts(connection, accounts, STANDING_PARTS, STANDING_ACCOUNTS), run.as_of)
@@ -75,20 +78,17 @@ def _told(changes: Changes) -> Cells:
     }
 
 
-def _moved_on(run: Run, changes: Changes) -> Cells | None:
-    """The sums that the last night kept, less what the accounts worked on added, with what they add now.
+def _are_kept(lake: Lake, before: date, as_of: date) -> bool:
+    """Whether the sums of the last night are there, and no month has ended since."""
+    return is_kept(before, as_of) and all(lake.paths(dataset_of_kept(name)) for name in KEPT)
 
-    None when they have to be told anew: before the first night, after a month-end, under another policy.
-    """
-    last = run.published
-    if last is None or last.policy_hash != run.policy.hash or not is_kept(last.as_of, run.as_of):
-        return None
-    if not all(run.lake.paths(dataset_of_kept(name)) for name in KEPT):
-        return None
+
+def _moved_on(run: Run, last_day: date, changes: Changes) -> Cells:
+    """The sums that the last night kept, less what the accounts worked on added, with what they add now."""
     before = {name: run.lake.scan(dataset_of_kept(name)).collect() for name in KEPT}
     worked_on = changes.accounts.select(_ACCOUNT)
     with run.reader() as reader:
-        gone = kept_sums(_parts(reader, worked_on, KEPT_PARTS, PART_ACCOUNTS), last.as_of)
+        gone = kept_sums(_parts(reader, worked_on, KEPT_PARTS, PART_ACCOUNTS), last_day)
     return together(without(before, gone), _told(changes))
 
 

@@ -32,8 +32,7 @@ def books(run: Run, intake: Intake) -> Changes:
     lake = intake.writer.now()
     numbers = _touched(run, lake, intake.touched)
     accounts = lake.scan("accounts").join(numbers.lazy(), on="account_no", how="semi").collect()
-    customers = _touched_customers(run, lake, intake.customers)
-    changes = Changes(run.workplace("tables"), accounts, customers, is_everyone=_is_everyone(run))
+    changes = Changes(run.workplace("tables"), accounts, _touched_customers(run, lake, intake.customers))
     worked = _work_through(run, lake, changes)
     _say_history(run, lake, changes, worked)
     _customers(run, lake, changes)
@@ -43,14 +42,9 @@ def books(run: Run, intake: Intake) -> Changes:
     return changes
 
 
-def _is_everyone(run: Run) -> bool:
-    """Whether every account is worked on: before the first night, and under another policy."""
-    return run.published is None or run.published.policy_hash != run.policy.hash
-
-
 def _touched(run: Run, lake: Lake, touched: pl.DataFrame) -> pl.DataFrame:
     """account_no of the accounts with new facts, with known ones that begin to count, and of all linked with them."""
-    if _is_everyone(run):
+    if run.goes_on_from is None:
         return lake.scan("accounts").select("account_no").collect()
     due = lake.scan("state/next_change").filter(pl.col("next_change") <= run.as_of).select("account_no").collect()
     return with_linked(lake, pl.concat([touched, due]).unique())

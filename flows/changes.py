@@ -34,8 +34,6 @@ class Changes:
     """Tables of which the rows that stay are told as of the night as well."""
     dated: dict[str, list[Path]] = field(default_factory=dict)
     """Tables whose rows of the as-of date are replaced."""
-    is_everyone: bool = False
-    """Whether the accounts worked on are all that there are."""
     sums: dict[str, list[Path]] = field(default_factory=dict)
     """What the accounts worked on add to each set of sums by month."""
     waiting: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WAITING_ROWS))

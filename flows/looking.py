@@ -80,5 +80,5 @@ def _refused_before(run: Run) -> set[tuple[str, str]]:
 
 def is_news(run: Run, looked: Looked) -> bool:
     """Whether the night has anything to say that the last published one did not."""
-    last = run.published
-    return bool(looked.deliveries) or last is None or last.as_of < run.as_of or last.policy_hash != run.policy.hash
+    last = run.goes_on_from
+    return bool(looked.deliveries) or last is None or last.as_of < run.as_of

@@ -61,6 +61,15 @@ class Run:
         return Vault.of(self.settings.warehouse / "vault", self.settings.keyring, self.lake.manifest)
 
     @property
+    def goes_on_from(self) -> Published | None:
+        """The last night, when its books are gone on with; None when every account is worked on.
+
+        That is so before the first night, and under another policy.
+        """
+        last = self.published
+        return last if last is not None and last.policy_hash == self.policy.hash else None
+
+    @property
     def person_key(self) -> PersonKey:
         """The key and the hash of the warehouse's person_id; for a new warehouse, those of the settings.
 

@@ -33,11 +33,12 @@ def tell_standings(run: Run, lake: Lake, changes: Changes, worked: list[Worked])
     parts = {name: [path for each in worked if (path := each.tables.get(name))] for name in STANDINGS}
     numbers = lake.scan("accounts").select("account_no", *_ACCOUNT).collect()
     before, now = _customers(run, changes)
-    if run.published is None or run.published.policy_hash != run.policy.hash:
+    last = run.goes_on_from
+    if last is None:
         _finish(run, changes, parts, None, now)
         return
     told = None
-    if not carry.turns_a_month(run.published.as_of, run.as_of):
+    if not carry.turns_a_month(last.as_of, run.as_of):
         told = _told(run, changes, parts["status.account_status"], numbers, before, now)
         numbers = numbers.join(told, on=_ACCOUNT, how="semi")
     _carry_over(run, changes, parts, numbers.join(changes.accounts, on="account_no", how="anti"))
