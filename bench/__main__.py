@@ -40,6 +40,7 @@ def main() -> None:
     asked.add_argument("--peers", nargs="*", choices=list(PEERS), default=[], help="others to ask on the same work")
     asked.add_argument("--peer-python", default=sys.executable, help="Python that has what the peers need")
     asked.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md from all results kept")
+    asked.add_argument("--first-only", action="store_true", help="no later nights, no peers: for the largest")
     asked.add_argument("--missing", action="store_true", help="only the sizes without results; goes on after a break")
     asked.add_argument("--keep", action="store_true", help="keep the books and warehouses")
     options = asked.parse_args()
@@ -48,7 +49,10 @@ def main() -> None:
         if options.missing and path.exists():
             print(f"{accounts:,} accounts: measured before, in {path}")
             continue
-        found = measure(accounts, options.runs, options.peers, options.peer_python, keep=options.keep)
+        if options.first_only:
+            found = measure_first(accounts, options.runs, keep=options.keep)
+        else:
+            found = measure(accounts, options.runs, options.peers, options.peer_python, keep=options.keep)
         RESULTS.mkdir(parents=True, exist_ok=True)
         before = json.loads(path.read_bytes()) if path.exists() else {}
         path.write_text(json.dumps({**before, **found}, indent=1))
@@ -57,19 +61,45 @@ def main() -> None:
         run_process([options.peer_python, "-m", "bench.report", str(RESULTS), "docs"])
 
 
-def measure(accounts: int, runs: int, peers: list[str], python: str, *, keep: bool) -> dict[str, Any]:
-    """All figures of one size."""
-    folder = RESULTS / "work" / str(accounts)
+def measure_first(accounts: int, runs: int, *, keep: bool) -> dict[str, Any]:
+    """The floor and first nights of one size, from CSV."""
+    folder, book = RESULTS / "work" / str(accounts), Book(accounts=accounts)
+    found = _written(folder, book) | {"floor": [], "first": []}
+    for _ in range(runs):
+        shutil.rmtree(folder / "warehouse", ignore_errors=True)
+        found["floor"].append(_floor(folder / "landing", folder / "scratch", "csv"))
+        found["first"].append(run_night(book.as_of, folder / "landing", folder / "warehouse"))
+    found |= _held(folder / "warehouse")
+    if not keep:
+        shutil.rmtree(folder)
+    return found
+
+
+def _written(folder: Path, book: Book) -> dict[str, Any]:
+    """A book written as CSV into an empty folder, and what that took."""
     shutil.rmtree(folder, ignore_errors=True)
-    book = Book(accounts=accounts)
     clock = time.perf_counter()
     paths = write_book(folder / "landing", book)
-    found: dict[str, Any] = {
-        "accounts": accounts,
+    return {
+        "accounts": book.accounts,
         "machine": report.machine(),
         "csv_bytes": sum(path.stat().st_size for path in paths),
         "generated_seconds": time.perf_counter() - clock,
     }
+
+
+def _held(warehouse: Path) -> dict[str, int]:
+    """What a warehouse and its lake hold."""
+    return {
+        "warehouse_bytes": (warehouse / "tally.duckdb").stat().st_size,
+        "lake_bytes": sum(path.stat().st_size for path in (warehouse / "lake").rglob("*") if path.is_file()),
+    }
+
+
+def measure(accounts: int, runs: int, peers: list[str], python: str, *, keep: bool) -> dict[str, Any]:
+    """All figures of one size."""
+    folder, book = RESULTS / "work" / str(accounts), Book(accounts=accounts)
+    found = _written(folder, book)
     write_book(folder / "parquet", replace(book, file_format="parquet"))
     next_day, later = (book.as_of + timedelta(days=days) for days in (1, 2))
     write_night(folder / "turn", book, next_day)
@@ -89,8 +119,7 @@ def measure(accounts: int, runs: int, peers: list[str], python: str, *, keep: bo
     if accounts <= LARGEST["parts"]:
         alone = folder / "alone"  # in one process, whose parts can be seen
         found["alone"] = [run_night(book.as_of, folder / "landing", alone, "--runner", "here")]
-    found["warehouse_bytes"] = (warehouse / "tally.duckdb").stat().st_size
-    found["lake_bytes"] = sum(path.stat().st_size for path in (warehouse / "lake").rglob("*") if path.is_file())
+    found |= _held(warehouse)
     if peers:
         found["peers"] = _peers(folder, first, book, runs, peers, python)
         found["validation"] = _validation(folder / "landing" / book.source)
