@@ -66,6 +66,13 @@ class Memory:
 
     def night(self, deliveries: Sequence[Delivery], as_of: date) -> None:
         """Takes the deliveries in and brings the tables to the day."""
+        self.take(deliveries)
+        self._link()
+        self._work(as_of)
+        self.as_of = as_of
+
+    def take(self, deliveries: Sequence[Delivery]) -> None:
+        """Takes the deliveries in and works nothing out: facts and repeats alone."""
         self.run_no += 1
         first = len(self.places)
         self.places += [delivery.place for delivery in deliveries]
@@ -78,9 +85,6 @@ class Memory:
             repeats = marked.filter("is_duplicate").select(*_repeats_schema(feed)).collect()
             self.facts[name] = pl.concat([self.facts[name], facts.select(*_facts_schema(feed)).collect()])
             self.repeats[name] = pl.concat([self.repeats[name], repeats])
-        self._link()
-        self._work(as_of)
-        self.as_of = as_of
 
     def _rows(self, feed: Feed, deliveries: Sequence[Delivery], first: int) -> pl.DataFrame:
         rows: list[Row] = []

@@ -20,7 +20,7 @@ def built(policy: Policy, deliveries: list[Delivery]) -> tuple[ledger.Ledger, da
     """The ledger of all deliveries, and the last of their dates."""
     as_of = max(delivery.business_date for delivery in deliveries)
     memory = Memory(policy)
-    memory.night(deliveries, as_of)
+    memory.take(deliveries)
     facts = {feed.name: memory.ordered(memory.facts[feed.name]) for feed in ACCOUNT_FEEDS}
     spans = versions.spans(facts["accounts"].lazy(), FEEDS["accounts"]).collect()
     accounts = standing.account_at(spans, pl.lit(as_of))
