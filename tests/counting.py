@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from expectations.checks import SQL_EXPECTATION, Check, CheckResult, Suite
+from expectations.checks import SQL_EXPECTATION, Check, CheckResult, Severity, Suite
 
 BREAKING = {"ExpectColumnValuesToBeNull": "IS NOT NULL", "ExpectColumnValuesToNotBeNull": "IS NULL"}
 """What rows break the stock expectations that the suites use."""
@@ -52,14 +52,14 @@ def _counted(
         except duckdb.Error as error:
             said = (None, str(error).split("\n", 1)[0])
     broken, observed = said
-    severity, success = ("critical", False) if broken is None else (check.severity, broken == 0)
+    severity: Severity = "critical" if broken is None else check.severity
     return CheckResult(
         suite=suite.name,
         feed=suite.feed,
         expectation=check.expectation,
         column_name=check.column,
         severity=severity,
-        success=success,
+        success=broken == 0,
         observed=observed,
         unexpected_count=broken or 0,
         why=check.why,
