@@ -72,6 +72,7 @@ test-slow: setup
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 --dist loadfile -m slow
 
 bench: setup $(PEERS)/.made
+	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench --sizes 100000 250000 --peers duckdb pandas spark --peer-python $(PEERS)/bin/python --write-docs
 
 $(PEERS)/.made: constraints.txt pyproject.toml

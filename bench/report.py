@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench import startup
 from bench.staged_night import MARK
 
 Found = dict[str, Any]
@@ -214,11 +215,13 @@ def _peer_targets(result: Found) -> list[tuple[str, str, str, bool]]:
 
 
 def write_docs(results: Path, docs: Path) -> None:
-    """Writes docs/benchmarks.md and docs/benchmarks.svg from every size kept."""
+    """Writes docs/benchmarks.md and docs/benchmarks.svg from every size kept, and from starts if they were measured."""
     found = sorted(
-        (json.loads(path.read_bytes()) for path in results.glob("*.json")), key=lambda each: each["accounts"]
+        (json.loads(path.read_bytes()) for path in results.glob("[0-9]*.json")), key=lambda each: each["accounts"]
     )
     parts = [_HEAD.format(machine=found[-1]["machine"]), *targets(found), _PLOT]
+    if (path := results / startup.RESULT.name).exists():
+        parts += ["", "## Start-up", "", _STARTS, "", *startup.table(json.loads(path.read_bytes()))]
     for each in found:
         parts += ["", f"## {each['accounts']:,} accounts", "", text(each)]
     (docs / "benchmarks.md").write_text("\n".join(parts) + "\n", encoding="utf-8")
@@ -244,6 +247,9 @@ Written by `python -m bench --write-docs`; the machine is shared, so ratios say 
 
 At the largest size measured, ratios against F of the same run:
 """
+_STARTS = """`python -m bench.startup`, medians of several runs on a book of 1,000 accounts. An empty flow is what Prefect takes
+by itself: loading it and, without a kept server (`PREFECT_API_URL`), starting its embedded one. What a night with
+nothing new takes beyond an empty flow is ours."""
 _PLOT = "\n![Seconds of a night by step, and of peers on the same work](benchmarks.svg)"
 
 

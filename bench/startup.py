@@ -1,0 +1,108 @@
+"""`python -m bench.startup`: what commands cost before they do any work, with Prefect's embedded server and a kept one.
+
+Medians of several runs, kept in bench/results/startup.json; docs/benchmarks.md is written from it as well.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench.measure import run_night, run_process
+from flows.invented import Book, write_book
+
+RESULT = Path("bench/results/startup.json")
+RUNS = 5
+ACCOUNTS = 1_000
+PATIENCE_SECONDS = 120
+_TALLY = [sys.executable, "-m", "flows.cli"]
+_EMPTY = [sys.executable, "-c", "from prefect import flow\nflow(lambda: None, name='empty')()"]
+_QUIET = {
+    "PREFECT_LOGGING_LEVEL": "ERROR",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": str(PATIENCE_SECONDS),
+}
+
+
+def main() -> None:
+    """Measures each command and prints wall and CPU seconds."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        found = measure(folder, RUNS)
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps(found, indent=1))
+    print("\n".join(table(found)))
+
+
+def measure(folder: Path, runs: int) -> dict[str, list[dict[str, Any]]]:
+    """Figures of each run by what was run; the first start of a server, which makes its database, is not among them."""
+    book, landing, warehouse = Book(accounts=ACCOUNTS), folder / "landing", folder / "warehouse"
+    os.environ["PREFECT_HOME"] = str(folder / "prefect")
+    write_book(landing, book)
+    run_night(book.as_of, landing, warehouse)
+    nothing = [*_TALLY, "nightly", "--as-of", book.as_of.isoformat(), "--landing", str(landing), "-w", str(warehouse)]
+    asked = [*_TALLY, "query", "SELECT count(*) FROM core.loans", "-w", str(warehouse)]
+    found: dict[str, list[dict[str, Any]]] = {}
+    alone = {"tally --help": [*_TALLY, "--help"], "tally query": asked}
+    served = {"an empty flow": _EMPTY, "tally nightly with nothing new": nothing}
+    for title, command in alone.items():
+        found[title] = [run_process(command).figures for _ in range(runs)]
+    for title, command in served.items():
+        found[f"{title}, embedded server"] = [run_process(command, **_QUIET).figures for _ in range(runs)]
+    with _server(folder / "server.log") as address:
+        for title, command in served.items():
+            kept = {**_QUIET, "PREFECT_API_URL": address}
+            found[f"{title}, kept server"] = [run_process(command, **kept).figures for _ in range(runs)]
+    return found
+
+
+@contextmanager
+def _server(log: Path) -> Iterator[str]:
+    """A server of Prefect that stays, ended with the block: its address."""
+    with socket.socket() as asked:
+        asked.bind(("127.0.0.1", 0))
+        port = asked.getsockname()[1]
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with log.open("wb") as told:
+        server = subprocess.Popen(command, stdout=told, stderr=told, env={**os.environ, **_QUIET})
+        try:
+            _wait_for(port)
+            yield f"http://127.0.0.1:{port}/api"
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _wait_for(port: int) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        with socket.socket() as asked:
+            if asked.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise SystemExit(f"Prefect's server did not start within {PATIENCE_SECONDS} s.")
+
+
+def table(found: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """The medians, for people."""
+    lines = ["| what | wall s | CPU s | peak GB |", "| --- | --- | --- | --- |"]
+    for title, runs in found.items():
+        wall, cpu, peak = (
+            float(median(run[name] for run in runs)) for name in ("wall_seconds", "cpu_seconds", "peak_bytes")
+        )
+        lines.append(f"| {title} | {wall:.2f} | {cpu:.2f} | {peak / 1e9:.2f} |")
+    return lines
+
+
+if __name__ == "__main__":
+    main()
