@@ -247,7 +247,8 @@ Written by `python -m bench --write-docs`; the machine is shared, so ratios say 
 
 At the largest size measured, ratios against F of the same run:
 """
-_STARTS = """`python -m bench.startup`, medians of several runs on a book of 1,000 accounts. An empty flow is what Prefect takes
+_STARTS = """\
+`python -m bench.startup`, medians of several runs on a book of 1,000 accounts. An empty flow is what Prefect takes
 by itself: loading it and, without a kept server (`PREFECT_API_URL`), starting its embedded one. What a night with
 nothing new takes beyond an empty flow is ours."""
 _PLOT = "\n![Seconds of a night by step, and of peers on the same work](benchmarks.svg)"
