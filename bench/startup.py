@@ -25,7 +25,8 @@ RESULT = Path("bench/results/startup.json")
 RUNS = 5
 ACCOUNTS = 1_000
 PATIENCE_SECONDS = 120
-_TALLY = [sys.executable, "-m", "flows.cli"]
+_TALLY = [str(Path(sys.executable).with_name("tally"))]
+"""The command as it is installed beside this Python."""
 _EMPTY = [sys.executable, "-c", "from prefect import flow\nflow(lambda: None, name='empty')()"]
 _QUIET = {
     "PREFECT_LOGGING_LEVEL": "ERROR",
