@@ -22,10 +22,11 @@ run: setup
 	$(BIN)/tally demo data
 
 # the contracts' checker is installed while everything else is checked; a file of tests stays in one process: what its
-# tests begin from is made once, and one follows the other
+# tests begin from is made once, and one follows the other. Files come by name: by number of tests, as is usual, the
+# longest tests would come last, and one process would wait for the other
 test: setup
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target checked $(CHECKER)/.made
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' --durations 20
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow' --durations 20
 
 checked: lint types imports docs-check
 

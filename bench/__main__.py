@@ -26,7 +26,7 @@ PEERS = {"duckdb": "duckdb", "pandas": "pandas", "spark": "pyspark"}
 """Peers, and the package that each needs."""
 LARGEST = {"pandas": 250_000, "spark": 100_000, "parts": 250_000}
 """Accounts beyond which a peer has not enough memory, or nobody the patience."""
-MOST_RUNS = {"spark": 1}
+MOST_RUNS = {"pandas": 1, "spark": 1}
 """Runs of a peer that takes minutes."""
 MATRIX_LOANS = 5_000
 """Loans that transitionMatrix is asked about: it walks event by event."""
