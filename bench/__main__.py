@@ -41,6 +41,7 @@ def main() -> None:
     asked.add_argument("--peer-python", default=sys.executable, help="Python that has what the peers need")
     asked.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md from all results kept")
     asked.add_argument("--first-only", action="store_true", help="no later nights, no peers: for the largest")
+    asked.add_argument("--remark", help="kept beside the figures: what else the machine did, say")
     asked.add_argument("--missing", action="store_true", help="only the sizes without results; goes on after a break")
     asked.add_argument("--keep", action="store_true", help="keep the books and warehouses")
     options = asked.parse_args()
@@ -53,6 +54,8 @@ def main() -> None:
             found = measure_first(accounts, options.runs, keep=options.keep)
         else:
             found = measure(accounts, options.runs, options.peers, options.peer_python, keep=options.keep)
+        if options.remark:
+            found["remark"] = options.remark
         RESULTS.mkdir(parents=True, exist_ok=True)
         before = json.loads(path.read_bytes()) if path.exists() else {}
         path.write_text(json.dumps({**before, **found}, indent=1))

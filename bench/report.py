@@ -62,6 +62,8 @@ def text(found: Found) -> str:
         f"{len(peer['runs'])} of {_PEERS[name]}" for name, peer in found.get("peers", {}).items()
     )
     written = f"{size} written in {found['generated_seconds']:.1f} s; {floors}; {kept}; {runs.removesuffix(', ')}."
+    if remark := found.get("remark"):
+        written += f" {remark}."
     lines = [written, *_night_rows(found, floor), *_peer_rows(found)]
     return "\n".join(lines)
 
@@ -71,12 +73,13 @@ def _night_rows(found: Found, floor: float) -> list[str]:
     for kind, title in ((kind, title) for kind, title in _TITLE.items() if kind in found):
         wall, cpu, peak = (_median(found[kind], name) for name in ("wall_seconds", "cpu_seconds", "peak_bytes"))
         lines.append(f"| {title} | {wall:.1f} | {cpu:.1f} | {peak / 1e9:.2f} | {wall / floor:.1f} |")
-    first, following = steps(found["first"]), steps(found["next"]) if "next" in found else {}
-    lines += ["", "| step | first night: wall s | CPU s | peak GB | one more: wall s | CPU s | peak GB |"]
-    lines.append("| --- | --- | --- | --- | --- | --- | --- |")
-    for name in first:
+    nights = [steps(found[kind]) for kind in ("first", "next") if kind in found]
+    heads = ("first night: wall s | CPU s | peak GB", "one more: wall s | CPU s | peak GB")[: len(nights)]
+    lines += ["", f"| step | {' | '.join(heads)} |", f"| --- {'| --- | --- | --- ' * len(nights)}|"]
+    for name in nights[0]:
         cells = []
-        for wall, cpu, peak in (first[name], following.get(name, (0.0, 0.0, 0.0))):
+        for night in nights:
+            wall, cpu, peak = night.get(name, (0.0, 0.0, 0.0))
             cells += [f"{wall:.2f}", f"{cpu:.2f}", f"{peak / 1e9:.2f}"]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return [*lines, *_part_rows(found, floor)]
