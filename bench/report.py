@@ -269,7 +269,7 @@ def _plot(found: list[Found], path: Path) -> None:
     axes[0].set_prop_cycle(color=plt.get_cmap("tab20").colors)  # there are more steps than usual colours
     names = list(steps(found[-1]["first"]))
     places = [(kind, each) for each in found for kind in ("first", "next")]
-    labels = [f"{_TITLE[kind].split(',')[0]}\n{each['accounts'] / 1e6:g} M" for kind, each in places]
+    labels = [_label(_TITLE[kind].split(",")[0], each) for kind, each in places]
     bottom = [0.0] * len(places)
     for name in names:
         heights = [steps(each[kind]).get(name, (0.0,))[0] for kind, each in places]
@@ -279,7 +279,7 @@ def _plot(found: list[Found], path: Path) -> None:
     axes[0].set_title("Nights by step")
     axes[0].legend(fontsize=8, reverse=True, loc="center left", bbox_to_anchor=(1.01, 0.5))
     bars = [
-        (f"{peer}\n{each['accounts'] / 1e6:g} M", _median(runs, "wall_seconds"))
+        (_label(peer, each), _median(runs, "wall_seconds"))
         for each in found
         for peer, runs in (
             ("our night", each["first"] if each.get("peers") else None),
@@ -289,8 +289,15 @@ def _plot(found: list[Found], path: Path) -> None:
     ]
     axes[1].bar([label for label, _ in bars], [seconds for _, seconds in bars])
     axes[1].set_title("Same book: our whole night, and peers' core work from CSV")
+    for axis in axes:
+        axis.tick_params(axis="x", labelsize=8)
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
+
+
+def _label(what: str, found: Found) -> str:
+    """Words below each other: bars are narrow."""
+    return "\n".join([*what.split(), f"{found['accounts'] / 1e6:g} M"])
 
 
 if __name__ == "__main__":
