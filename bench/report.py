@@ -58,10 +58,9 @@ def text(found: Found) -> str:
     if "floor_parquet" in found:
         floors += f", from Parquet {median(found['floor_parquet']):.2f} s"
     kept = f"the warehouse holds {found['warehouse_bytes'] / 1e9:.2f} GB, the lake {found['lake_bytes'] / 1e9:.2f} GB"
-    runs = f"{len(found['first'])} run(s) of ours, " + ", ".join(
-        f"{len(peer['runs'])} of {_PEERS[name]}" for name, peer in found.get("peers", {}).items()
-    )
-    written = f"{size} written in {found['generated_seconds']:.1f} s; {floors}; {kept}; {runs.removesuffix(', ')}."
+    peers = (f"{len(peer['runs'])} of {_PEERS[name]}" for name, peer in found.get("peers", {}).items())
+    runs = ", ".join([f"{len(found['first'])} run(s) of ours", *peers])
+    written = f"{size} written in {found['generated_seconds']:.1f} s; {floors}; {kept}; {runs}."
     if remark := found.get("remark"):
         written += f" {remark}."
     lines = [written, *_night_rows(found, floor), *_peer_rows(found)]

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,7 +57,7 @@ def measure(folder: Path, runs: int) -> dict[str, list[dict[str, Any]]]:
         found[title] = [run_process(command).figures for _ in range(runs)]
     for title, command in served.items():
         found[f"{title}, embedded server"] = [run_process(command, **_QUIET).figures for _ in range(runs)]
-    with _server(folder / "server.log") as address:
+    with _server() as address:
         for title, command in served.items():
             kept = {**_QUIET, "PREFECT_API_URL": address}
             found[f"{title}, kept server"] = [run_process(command, **kept).figures for _ in range(runs)]
@@ -68,30 +65,16 @@ def measure(folder: Path, runs: int) -> dict[str, list[dict[str, Any]]]:
 
 
 @contextmanager
-def _server(log: Path) -> Iterator[str]:
+def _server() -> Iterator[str]:
     """A server of Prefect that stays, ended with the block: its address."""
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        port = asked.getsockname()[1]
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with log.open("wb") as told:
-        server = subprocess.Popen(command, stdout=told, stderr=told, env={**os.environ, **_QUIET})
-        try:
-            _wait_for(port)
-            yield f"http://127.0.0.1:{port}/api"
-        finally:
-            server.terminate()
-            server.wait()
+    from prefect.server.api.server import SubprocessASGIServer  # noqa: PLC0415 - after PREFECT_HOME is set
 
-
-def _wait_for(port: int) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < end:
-        with socket.socket() as asked:
-            if asked.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise SystemExit(f"Prefect's server did not start within {PATIENCE_SECONDS} s.")
+    server = SubprocessASGIServer()
+    server.start(timeout=PATIENCE_SECONDS)
+    try:
+        yield server.api_url
+    finally:
+        server.stop()
 
 
 def table(found: dict[str, list[dict[str, Any]]]) -> list[str]:

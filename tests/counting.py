@@ -29,29 +29,47 @@ def count_suites(
 
 def _counted_suite(connection: duckdb.DuckDBPyConnection, suite: Suite) -> list[CheckResult]:
     """The stock expectations by one query, each of the others by its own."""
-    stock = [check for check in suite.checks if check.expectation != SQL_EXPECTATION]
-    counts = (f'count(*) FILTER (WHERE "{check.column}" {BREAKING[check.expectation]})' for check in stock)
-    query = f"SELECT {', '.join(['count(*)', *counts])} FROM {suite.table}"
+    stock = iter(_stock(connection, suite))
+    return [
+        _result(
+            suite, check, *(_own(connection, suite, check) if check.expectation == SQL_EXPECTATION else next(stock))
+        )
+        for check in suite.checks
+    ]
+
+
+def _stock(connection: duckdb.DuckDBPyConnection, suite: Suite) -> list[tuple[int | None, str]]:
+    """Rows that break each stock expectation of a suite, and what is observed; None: a neighbour of it raised."""
+    checks = [check for check in suite.checks if check.expectation != SQL_EXPECTATION]
+    counts = (f'count(*) FILTER (WHERE "{check.column}" {BREAKING[check.expectation]})' for check in checks)
     try:
-        rows, *broken = connection.execute(query).fetchone() or ()
-        said = {id(check): (number, f"{number} of {rows} rows") for check, number in zip(stock, broken, strict=True)}
-    except duckdb.Error as error:  # a neighbour may be at fault, as in Great Expectations
-        said = {id(check): (None, str(error).split("\n", 1)[0]) for check in stock}
-    return [_counted(connection, suite, check, said.get(id(check))) for check in suite.checks]
+        rows, *broken = _row(connection, f"SELECT {', '.join(['count(*)', *counts])} FROM {suite.table}")
+    except duckdb.Error as error:
+        return [(None, _first_line(error))] * len(checks)
+    return [(number, f"{number} of {rows} rows") for number in broken]
 
 
-def _counted(
-    connection: duckdb.DuckDBPyConnection, suite: Suite, check: Check, said: tuple[int | None, str] | None
-) -> CheckResult:
-    """The result of a check: what is said of it already, or what its own query counts."""
-    if said is None:
-        query = str(check.kwargs["unexpected_rows_query"]).format(batch=suite.table)
-        try:
-            row = connection.execute(f"SELECT count(*) FROM ({query})").fetchone()
-            said = (int(row[0]), str(row[0])) if row else (None, "no answer")
-        except duckdb.Error as error:
-            said = (None, str(error).split("\n", 1)[0])
-    broken, observed = said
+def _own(connection: duckdb.DuckDBPyConnection, suite: Suite, check: Check) -> tuple[int | None, str]:
+    """Rows that the query of a check finds, and what is observed; None: it raised."""
+    query = str(check.kwargs["unexpected_rows_query"]).format(batch=suite.table)
+    try:
+        (broken,) = _row(connection, f"SELECT count(*) FROM ({query})")
+    except duckdb.Error as error:
+        return None, _first_line(error)
+    return broken, str(broken)
+
+
+def _row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:
+    found = connection.execute(query).fetchone()
+    assert found is not None
+    return tuple(int(each) for each in found)
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).split("\n", 1)[0]
+
+
+def _result(suite: Suite, check: Check, broken: int | None, observed: str) -> CheckResult:
     severity: Severity = "critical" if broken is None else check.severity
     return CheckResult(
         suite=suite.name,
