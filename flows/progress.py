@@ -42,6 +42,7 @@ def log_to_stderr() -> None:
     handler.setFormatter(logging.Formatter("%(asctime)s | %(levelname)-7s | %(message)s", "%H:%M:%S"))
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    logger.propagate = False  # Prefect has the root logger print what comes up to it: each line would stand there twice
 
 
 def track(items: Sequence[T], title: str) -> Iterable[T]:
