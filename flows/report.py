@@ -151,4 +151,11 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.2%}"
-    return escape(value) if isinstance(value, str) else f"{value:,}"
+    return escape(_harmless(value)) if isinstance(value, str) else f"{value:,}"
+
+
+def _harmless(text: str) -> str:
+    """The text with control characters written out: what a file brings must not steer the terminal of who reads it."""
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode() for each in text
+    )
