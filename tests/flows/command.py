@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -16,6 +16,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.cli import main
+from flows.progress import logger
 from tests.nights import plain_steps
 
 FLOWS = ("nightly", "backfill", "rebuild")
@@ -37,6 +38,7 @@ def tally(*words: object, **environment: str) -> Said:
         stack.enter_context(mock.patch.dict(os.environ, environment))
         stack.enter_context(mock.patch.object(sys, "argv", ["tally", *map(str, words)]))
         stack.enter_context(plain_steps())
+        stack.enter_context(_log_of_its_own())
         for name in FLOWS:
             module = import_module(f"flows.{name}")
             stack.enter_context(mock.patch.object(module, name, _without_server(getattr(module, name).fn)))
@@ -53,6 +55,18 @@ def _exit_code() -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     return 0
+
+
+@contextmanager
+def _log_of_its_own() -> Iterator[None]:
+    """What the command sets up to tell its steps ends with it: other tests of this process read the log as well."""
+    handlers, level, propagate = [*logger.handlers], logger.level, logger.propagate
+    try:
+        yield
+    finally:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+        logger.propagate = propagate
 
 
 def _without_server(function: Callable[..., Any]) -> Callable[..., State[Any]]:
