@@ -16,6 +16,8 @@ setup: $(MARK)
 $(MARK): constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	# pip compiles what it installs; what lies here is compiled as well, for where Python writes no byte code of its own
+	$(BIN)/python -m compileall -q expectations flows transforms
 	@touch $(MARK)
 
 run: setup

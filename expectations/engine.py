@@ -97,14 +97,21 @@ def _collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-def _run(
-    connection: duckdb.DuckDBPyConnection, suites: Sequence[Suite], run_name: str, docs: Path | None
-) -> list[CheckResult]:
+def load() -> None:
+    """Loads Great Expectations, which takes seconds: before the first judgement at the latest."""
     with warnings.catch_warnings():
         # The import warns of its own habits and sets filters for the whole process.
         warnings.simplefilter("ignore", DeprecationWarning)
-        import great_expectations as gx  # noqa: PLC0415 - here and below: it takes seconds
-        from great_expectations.data_context import set_context  # noqa: PLC0415
+        import duckdb_engine  # noqa: F401, PLC0415
+        import great_expectations  # noqa: F401, PLC0415
+
+
+def _run(
+    connection: duckdb.DuckDBPyConnection, suites: Sequence[Suite], run_name: str, docs: Path | None
+) -> list[CheckResult]:
+    load()
+    import great_expectations as gx  # noqa: PLC0415
+    from great_expectations.data_context import set_context  # noqa: PLC0415
 
     context = gx.get_context(mode="ephemeral", project_config=_project(docs))
     try:

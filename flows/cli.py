@@ -14,7 +14,7 @@ import typer
 
 from flows.errors import EXIT_TRY_AGAIN, TallyError, WrongUse
 from flows.keys_cli import keys
-from flows.prefect_server import prefect_answers, prepare_prefect
+from flows.prefect_server import prefect_answers, prepare_prefect, server_starts
 from flows.send_cli import share
 
 if TYPE_CHECKING:
@@ -118,12 +118,13 @@ def nightly(
 ) -> None:
     """Take what has come in up to a day and publish where everything stands then."""
     prepare_prefect()
-    from flows.nightly import Outcome
-    from flows.nightly import nightly as flow
     from flows.progress import bars
-    from flows.report import night_report, show, show_next
 
     with bars(), prefect_answers():
+        with server_starts():
+            from flows.nightly import Outcome
+            from flows.nightly import nightly as flow
+            from flows.report import night_report, show, show_next
         outcome = _result(
             flow(
                 as_of=as_of.date() if as_of else None,
@@ -157,11 +158,12 @@ def backfill(
 ) -> None:
     """Run one night after the other, from a first to a last day."""
     prepare_prefect()
-    from flows.backfill import backfill as flow
     from flows.progress import bars
-    from flows.report import night_report, show, show_next
 
     with bars(), prefect_answers():
+        with server_starts():
+            from flows.backfill import backfill as flow
+            from flows.report import night_report, show, show_next
         outcomes = _result(
             flow(
                 first=first.date(),
@@ -187,10 +189,11 @@ def rebuild(warehouse: Folder = None, lake: LakePlace = None, runner: RunnerName
     """Make the warehouse again from the accepted facts in the lake."""
     prepare_prefect()
     from flows.progress import bars
-    from flows.rebuild import Rebuilt
-    from flows.rebuild import rebuild as flow
 
     with bars(), prefect_answers():
+        with server_starts():
+            from flows.rebuild import Rebuilt
+            from flows.rebuild import rebuild as flow
         made = _result(flow(warehouse=warehouse, lake=lake, runner=runner, return_state=True), Rebuilt)
     typer.echo(f"Replayed {made.nights} night(s); {made.run_id} is published.")
 
@@ -368,10 +371,11 @@ def demo(
 ) -> None:
     """Write an invented lender's three nights, flaws included, run them, and say where to look next."""
     prepare_prefect()
-    from flows.demo_run import run_demo
     from flows.progress import bars
 
     with bars(), prefect_answers():
+        with server_starts():
+            from flows.demo_run import run_demo
         tell = run_demo(folder)
     tell()
 

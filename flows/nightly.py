@@ -12,14 +12,15 @@ from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
 
-from flows import tasks
-from flows.artifacts import tell
 from flows.errors import TallyError
-from flows.looking import is_news, still_changing
+from flows.looking import is_news, look, still_changing
 from flows.progress import track
 from flows.run import Run, running
 from flows.server import end_left_server, forget_server, remember_server
 from flows.settings import Settings
+from flows.tasks import step
+
+look_for_deliveries = step(look, "look for deliveries", 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def _night(settings: Settings, as_of: date, hold: tuple[str, ...]) -> Outcome:
     with running(settings, as_of, "nightly", hold) as (run, failure):
         end_left_server(settings.warehouse)
         remember_server(settings.warehouse)
-        looked = tasks.look(run)
+        looked = look_for_deliveries(run)
         failure.deliveries = [{"path": d.relative, "sha256": d.sha256} for d in looked.deliveries]
         outcome = _publish(run, looked.deliveries, looked.notes) if is_news(run, looked) else Outcome(as_of, None)
         forget_server(settings.warehouse)
@@ -93,22 +94,25 @@ def _night(settings: Settings, as_of: date, hold: tuple[str, ...]) -> Outcome:
 
 
 def _publish(run: Run, deliveries: tuple[Any, ...], notes: tuple[str, ...]) -> Outcome:
+    from flows import steps  # a night with nothing new needs none of them
+    from flows.artifacts import tell
+
     numbered = list(enumerate(deliveries))
-    read = [tasks.stage(run, number, delivery) for number, delivery in track(numbered, "read deliveries")]
+    read = [steps.stage(run, number, delivery) for number, delivery in track(numbered, "read deliveries")]
     notes += tuple(
         still_changing(delivery.relative) for (_, delivery), item in zip(numbered, read, strict=True) if item is None
     )
-    judged = tasks.judge(run, [item for item in read if item is not None])
-    intake = tasks.take_in(run, judged.taken, judged.accepted)
-    tasks.keep_identities(run, judged, intake)
-    changes = tasks.books(run, intake)
-    accounts = tasks.account(run, judged, intake, changes)
-    tasks.write_next(run, changes)
-    tasks.aggregate(run, changes, intake.writer)
-    tasks.share(run)
-    checks = [*judged.checks, *tasks.audit(run, changes, accounts, intake.writer.now())]
-    lake = tasks.commit(run, intake, accounts, checks)
-    tasks.publish(run, lake)
+    judged = steps.judge(run, [item for item in read if item is not None])
+    intake = steps.take_in(run, judged.taken, judged.accepted)
+    steps.keep_identities(run, judged, intake)
+    changes = steps.books(run, intake)
+    accounts = steps.account(run, judged, intake, changes)
+    steps.write_next(run, changes)
+    steps.aggregate(run, changes, intake.writer)
+    steps.share(run)
+    checks = [*judged.checks, *steps.audit(run, changes, accounts, intake.writer.now())]
+    lake = steps.commit(run, intake, accounts, checks)
+    steps.publish(run, lake)
     row = lake.scan("ops/runs").filter(pl.col("run_id") == run.run_id).collect().row(-1, named=True)
     tell(row, accounts, checks, notes)
     failed = tuple(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
+from threading import Thread
 
 from flows.errors import TryAgain
 
@@ -56,3 +58,43 @@ def prefect_answers() -> Iterator[None]:
                 "busy, or let it wait longer with PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS."
             ) from None
         raise
+
+
+@contextmanager
+def server_starts() -> Iterator[None]:
+    """Has Prefect's own server start, where a flow will want one, while the block runs and all of a night is loaded.
+
+    The server takes some six seconds on another processor, Great Expectations and the steps of a night about as long.
+    """
+    started = _start()
+    yield
+    if started is not None:
+        from expectations import engine
+        from flows import steps  # noqa: F401
+
+        engine.load()
+        started.result()
+
+
+def _start() -> Future[None] | None:
+    """The server's start, under way; none where a kept server is named."""
+    from prefect.settings import get_current_settings
+
+    settings = get_current_settings()
+    if settings.api.url or not settings.server.ephemeral.enabled:
+        return None
+    from prefect.server.api.server import SubprocessASGIServer
+
+    started: Future[None] = Future()
+
+    def start() -> None:
+        try:
+            SubprocessASGIServer().start()  # the one that flows use
+        except Exception as error:  # noqa: BLE001 - whoever waits for it is told
+            started.set_exception(error)
+        else:
+            started.set_result(None)
+
+    # a daemon: whoever interrupts the command does not wait for it
+    Thread(target=start, daemon=True).start()
+    return started

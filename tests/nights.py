@@ -15,12 +15,12 @@ import duckdb
 from prefect import Task
 
 from expectations import engine
-from flows import judging, publishing, tasks
+from flows import artifacts, judging, publishing, steps
 from flows import nightly as flow
 from flows.settings import Settings
 from tests.counting import count_suites
 
-STEPS = {name: step for name, step in vars(tasks).items() if isinstance(step, Task)}
+STEPS = {name: step for module in (flow, steps) for name, step in vars(module).items() if isinstance(step, Task)}
 POLICY = """
 version = "test"
 """
@@ -34,8 +34,10 @@ def plain_steps(*, judged: bool = False, docs: bool = False) -> Iterator[None]:
     """
     plain: dict[str, Any] = {name: step.fn for name, step in STEPS.items()}
     with ExitStack() as stack:
-        stack.enter_context(mock.patch.multiple(tasks, **plain))
-        stack.enter_context(mock.patch.object(flow, "tell"))
+        for module in (flow, steps):
+            mine = {name: function for name, function in plain.items() if name in vars(module)}
+            stack.enter_context(mock.patch.multiple(module, **mine))
+        stack.enter_context(mock.patch.object(artifacts, "tell"))
         if not docs:
             stack.enter_context(mock.patch.object(engine, "_build_docs"))
         if not docs and not judged:

@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -15,7 +15,7 @@ from unittest import mock
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows.cli import main
+from flows import cli
 from flows.progress import logger
 from tests.nights import plain_steps
 
@@ -39,6 +39,7 @@ def tally(*words: object, **environment: str) -> Said:
         stack.enter_context(mock.patch.object(sys, "argv", ["tally", *map(str, words)]))
         stack.enter_context(plain_steps())
         stack.enter_context(_log_of_its_own())
+        stack.enter_context(mock.patch.object(cli, "server_starts", nullcontext))
         for name in FLOWS:
             module = import_module(f"flows.{name}")
             stack.enter_context(mock.patch.object(module, name, _without_server(getattr(module, name).fn)))
@@ -51,7 +52,7 @@ def tally(*words: object, **environment: str) -> Said:
 
 def _exit_code() -> int:
     try:
-        main()
+        cli.main()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     return 0

@@ -34,7 +34,7 @@ def test_steps_have_timeouts_and_no_cache(name: str) -> None:
 @pytest.mark.parametrize(("error", "again"), [(OSError("disk"), True), (CheckFailed("no"), False), (KeyError(), False)])
 def test_only_files_and_networks_are_tried_again(error: Exception, again: bool) -> None:
     state: State[object] = Failed(data=error)
-    assert asyncio.run(tasks._is_worth_retrying(tasks.look, None, state)) is again  # type: ignore[arg-type]  # noqa: SLF001
+    assert asyncio.run(tasks._is_worth_retrying(STEPS["stage"], None, state)) is again  # type: ignore[arg-type]  # noqa: SLF001
 
 
 def test_the_deployment_file_fits_the_flow() -> None:
