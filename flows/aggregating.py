@@ -2,7 +2,7 @@
 
 Where loans stand on the day is told of all of them each night. Sums of months that are over are kept in the lake: a
 night takes out what the accounts that it worked on added to them before, and adds what they add now, which was told
-where they were worked on.
+where they were worked on. When a month has ended, all others add to that month alone.
 """
 
 from __future__ import annotations
@@ -18,24 +18,26 @@ from flows.run import Run
 from flows.stores.lake import Lake, LakeWriter, dataset_of_kept
 from flows.stores.tables import Writer, read
 from transforms.aggregates.all_risk import (
+    BY_MONTH,
     COLUMNS,
     KEPT_PARTS,
     SERIES,
     SOURCES,
     STANDING_PARTS,
     Published,
-    is_kept,
     kept_sums,
+    month_ended,
     risk,
     standing,
 )
-from transforms.aggregates.kept import KEPT, Cells, together, without
+from transforms.aggregates.kept import KEPT, Cells, over, together, without
 from transforms.aggregates.slices import added
+from transforms.months import last_month_end
 
 PART_ACCOUNTS = 65_536
 """Accounts whose rows of all months are held at once; bounds memory. Each part reads through whole tables."""
 STANDING_ACCOUNTS = 4 * PART_ACCOUNTS
-"""Accounts whose rows of the day are held at once."""
+"""Accounts whose rows of the day, or of a month, are held at once."""
 _ACCOUNT = ("source", "account_id")
 _CUSTOMER = ("source", "customer_id")
 
@@ -54,10 +56,12 @@ def aggregate(run: Run, changes: Changes, lake: LakeWriter, *, anew: bool = Fals
         last = run.goes_on_from
         if last is None:
             sums = _told(changes)
-        elif anew or not _are_kept(run.lake, last.as_of, run.as_of):
+        elif anew or not _are_kept(run.lake):
             sums = kept_sums(_parts(connection, accounts, KEPT_PARTS, PART_ACCOUNTS), run.as_of)
         else:
             sums = _moved_on(run, last.as_of, changes)
+            if month_ended(last.as_of, run.as_of):
+                sums = together(sums, _of_new_months(run, last.as_of, changes, accounts, connection))
         for name, rows in sums.items():
             lake.replace(dataset_of_kept(name), rows.sort(*KEPT[name].key))
         stand = standing(_parts(connection, accounts, STANDING_PARTS, STANDING_ACCOUNTS), run.as_of)
@@ -78,27 +82,42 @@ def _told(changes: Changes) -> Cells:
     }
 
 
-def _are_kept(lake: Lake, before: date, as_of: date) -> bool:
-    """Whether the sums of the last night are there, and no month has ended since."""
-    return is_kept(before, as_of) and all(lake.paths(dataset_of_kept(name)) for name in KEPT)
+def _are_kept(lake: Lake) -> bool:
+    """Whether the sums of the last night are there."""
+    return all(lake.paths(dataset_of_kept(name)) for name in KEPT)
 
 
 def _moved_on(run: Run, last_day: date, changes: Changes) -> Cells:
     """The sums that the last night kept, less what the accounts worked on added, with what they add now."""
-    before = {name: run.lake.scan(dataset_of_kept(name)).collect() for name in KEPT}
+    # an earlier program kept sums of the running month as well
+    before = over({name: run.lake.scan(dataset_of_kept(name)).collect() for name in KEPT}, last_day)
     worked_on = changes.accounts.select(_ACCOUNT)
     with run.reader() as reader:
         gone = kept_sums(_parts(reader, worked_on, KEPT_PARTS, PART_ACCOUNTS), last_day)
     return together(without(before, gone), _told(changes))
 
 
+def _of_new_months(
+    run: Run, last_day: date, changes: Changes, accounts: pl.DataFrame, connection: duckdb.DuckDBPyConnection
+) -> Cells:
+    """What the accounts that were not worked on add to months that have ended since; nothing else of them is new."""
+    others = accounts.join(changes.accounts, on=_ACCOUNT, how="anti")
+    parts = _parts(connection, others, KEPT_PARTS, STANDING_ACCOUNTS, since=last_month_end(last_day))
+    return kept_sums(parts, run.as_of, behind=last_day)
+
+
 def _parts(
-    connection: duckdb.DuckDBPyConnection, accounts: pl.DataFrame, asked: tuple[str, ...], size: int
+    connection: duckdb.DuckDBPyConnection,
+    accounts: pl.DataFrame,
+    asked: tuple[str, ...],
+    size: int,
+    since: date | None = None,
 ) -> Iterator[Published]:
-    """What is asked for of accounts and their customers, so many accounts at a time."""
+    """What is asked for of accounts and their customers, so many accounts at a time; rows of months from a day on."""
 
     def rows(name: str, of: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
-        return read(connection, SOURCES[name], of, by, columns=COLUMNS[name])
+        first = {BY_MONTH[name]: since} if since is not None and name in BY_MONTH else None
+        return read(connection, SOURCES[name], of, by, columns=COLUMNS[name], since=first)
 
     for first in range(0, max(accounts.height, 1), size):
         some = accounts.slice(first, size)

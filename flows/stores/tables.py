@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -174,6 +174,7 @@ def read(
     of: pl.DataFrame | None = None,
     by: Sequence[str] = ("source", "account_id"),
     columns: Sequence[str] | None = None,
+    since: Mapping[str, date] | None = None,
 ) -> pl.DataFrame:
     """The rows of a published table with inside names and types.
 
@@ -183,6 +184,7 @@ def read(
         of: only the rows whose key stands here.
         by: the columns of that key.
         columns: the columns wanted, by their names outside; None: all.
+        since: only rows on or behind a day, by column.
     """
     fields = [field for field in TABLES[table].fields if columns is None or field.name in columns]
     wanted = ", ".join(
@@ -193,7 +195,9 @@ def read(
     if of is not None:
         connection.register("wanted_rows", of.select(list(by)).to_arrow())
         query += " SEMI JOIN wanted_rows w ON " + " AND ".join(f"t.{name} = w.{name}" for name in by)
-    rows = pl.from_arrow(connection.sql(query).to_arrow_table())
+    if since:
+        query += " WHERE " + " AND ".join(f"t.{name} >= ?" for name in since)
+    rows = pl.from_arrow(connection.sql(query, params=list(since.values()) if since else None).to_arrow_table())
     if of is not None:
         connection.unregister("wanted_rows")
     if not isinstance(rows, pl.DataFrame):

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import polars as pl
 
 from tests.slow.deliveries import Delivery, Place, Row
 from transforms import book, carry, restate, versions
-from transforms.aggregates.all_risk import KEPT_PARTS, SOURCES, Published, is_kept, kept_sums, risk, standing
+from transforms.aggregates.all_risk import (
+    BY_MONTH,
+    KEPT_PARTS,
+    SOURCES,
+    Published,
+    kept_sums,
+    month_ended,
+    risk,
+    standing,
+)
 from transforms.aggregates.kept import Cells, together, without
 from transforms.arrivals import Held, added, links, mark
 from transforms.feeds import FEEDS, Feed
+from transforms.months import last_month_end
 from transforms.obligors import customer_keys, finish, told_together
 from transforms.policy import Policy
 from transforms.sharing.industry import shared
@@ -261,14 +271,25 @@ class Memory:
             }
         )
 
+    @staticmethod
+    def _recent(said: Published, first: date) -> Published:
+        """What suffices for the months from a day on."""
+        rows = {name: getattr(said, name).filter(pl.col(day) >= first) for name, day in BY_MONTH.items()}
+        return replace(said, **rows)
+
     def _risk(self, as_of: date, before: dict[str, pl.DataFrame], worked: pl.DataFrame) -> None:
         """Risk of the day, and sums by month in which only the accounts worked on are told anew."""
         said = Published(**{part: self.tables[table].lazy() for part, table in SOURCES.items()})
-        if self.as_of is None or not is_kept(self.as_of, as_of):
+        if self.as_of is None:
             self.sums = kept_sums([said], as_of)
         else:
             now = kept_sums([self._published(self.tables, worked)], as_of)
             self.sums = together(without(self.sums, kept_sums([self._published(before, worked)], self.as_of)), now)
+            if month_ended(self.as_of, as_of):
+                everyone = self.tables["status.account_status"]
+                others = everyone.join(worked, on=["source", "account_id"], how="anti")
+                recent = self._recent(self._published(self.tables, others), last_month_end(self.as_of))
+                self.sums = together(self.sums, kept_sums([recent], as_of, behind=self.as_of))
         self.tables |= risk(standing([said], as_of), self.sums, self.policy, as_of)
         accounts, customers = self.tables["status.account_status"], self.tables["core.customers"]
         self.tables |= shared(self.tables["risk.portfolio"], accounts, customers, self.policy)

@@ -14,7 +14,7 @@ from transforms.aggregates.concentration import concentration, owed_by_person
 from transforms.aggregates.early_warning import early_warning
 from transforms.aggregates.expected_credit_loss import EXPOSED, expected_credit_loss, exposures
 from transforms.aggregates.first_payment_default import first_payment_cells, first_payment_default
-from transforms.aggregates.kept import KEPT, Cells, shaped
+from transforms.aggregates.kept import KEPT, Cells, over, shaped
 from transforms.aggregates.portfolio import BUCKET, bucket_cells, buckets, portfolio, portfolio_cells
 from transforms.aggregates.roll_rate import roll_rate, transitions
 from transforms.aggregates.slices import CELL, added, started
@@ -59,6 +59,11 @@ STANDING_PARTS = ("loan_status", "account_status", "loans", "customers")
 """What `standing` asks for."""
 KEPT_PARTS = ("loan_status", "account_status", "loans", "history", "installments", "repayments", "defaults")
 """What `kept_sums` asks for."""
+BY_MONTH = {"history": "month_end", "installments": "due_date", "repayments": "paid_date"}
+"""The day by which a row belongs to a month.
+
+For what accounts add to a month, the rows from the end of the month before it are enough; of all other parts, all rows.
+"""
 COLUMNS: dict[str, tuple[str, ...]] = {
     "loan_status": (
         "as_of",
@@ -145,28 +150,28 @@ def standing_cells(said: Published, last_day: date) -> Cells:
     )
 
 
-def kept_cells(said: Published, last_day: date) -> Cells:
+def kept_cells(said: Published, last_day: date, behind: date | None = None) -> Cells:
     """What some accounts add to the sums by month that are kept from night to night: see `kept.KEPT`.
 
     Args:
         said: their published rows: KEPT_PARTS.
         last_day: the as-of date.
+        behind: only what they add to months that were not over on this day. The rows that BY_MONTH names then suffice.
     """
     loans = _started(said)
     came_back = recoveries(said.repayments, loans)
     moves = transitions(loans, said.history, last_day)
-    return _collected(
-        {
-            "vintage": vintage_cells(loans, said.history, came_back),
-            "moves": shaped("moves", [moves.lazy().cast({cs.categorical(): pl.String})]),
-            "collection": collection_cells(loans, said.installments, said.defaults, came_back, last_day),
-        }
-    )
+    cells = {
+        "vintage": vintage_cells(loans, said.history, came_back),
+        "moves": shaped("moves", [moves.lazy().cast({cs.categorical(): pl.String})]),
+        "collection": collection_cells(loans, said.installments, said.defaults, came_back, last_day),
+    }
+    return over(_collected(cells), last_day, behind)
 
 
-def is_kept(before: date, last_day: date) -> bool:
-    """Whether what was kept on a night is what a later one would tell of accounts that nothing touched meanwhile."""
-    return last_month_end(before) == last_month_end(last_day)
+def month_ended(before: date, last_day: date) -> bool:
+    """Whether a month is over on the day that was not before, so that accounts that nothing touched add to it."""
+    return last_month_end(before) < last_month_end(last_day)
 
 
 def _started(said: Published) -> pl.LazyFrame:
@@ -182,9 +187,10 @@ def standing(parts: Iterable[Published], last_day: date) -> Cells:
     return _summed((standing_cells(said, last_day) for said in parts), _STANDING)
 
 
-def kept_sums(parts: Iterable[Published], last_day: date) -> Cells:
+def kept_sums(parts: Iterable[Published], last_day: date, behind: date | None = None) -> Cells:
     """`kept_cells` of all parts together; all rows of an account stand in one part, and there is at least one."""
-    return _summed((kept_cells(said, last_day) for said in parts), {name: each.key for name, each in KEPT.items()})
+    keys = {name: each.key for name, each in KEPT.items()}
+    return _summed((kept_cells(said, last_day, behind) for said in parts), keys)
 
 
 def _summed(parts: Iterable[Cells], keys: Mapping[str, Collection[str]]) -> Cells:

@@ -1,16 +1,19 @@
 """Sums by month that are kept from night to night: what accounts add to them, and what they added before, can be told.
 
-The sums speak of months that are over, so that days alone change nothing in them until the next month-end is reached.
+The sums speak of months that are over: days alone change nothing in them, and when a month ends, those of that month
+come in beside them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
 from transforms.aggregates.slices import CELL, added
+from transforms.months import last_month_end, month_end
 
 OVER = (30, 60, 90)
 """Days past due that a vintage asks about."""
@@ -79,6 +82,18 @@ def shaped(name: str, parts: Iterable[pl.LazyFrame]) -> pl.LazyFrame:
         *(pl.col(column).cast(pl.Int64).fill_null(0) for column in kept.sums),
     )
     return rows.group_by(*kept.key).agg(pl.col(kept.sums).sum())
+
+
+def over(cells: Mapping[str, pl.DataFrame], last_day: date, behind: date | None = None) -> Cells:
+    """The sums of months that were over by a day; only of those that were not by an earlier one, if it is given."""
+    kept = {}
+    for name, rows in cells.items():
+        end = pl.col("month_end") if "month_end" in KEPT[name].key else month_end(pl.col("month_no"))
+        is_wanted = end <= last_month_end(last_day)
+        if behind is not None:
+            is_wanted &= end > last_month_end(behind)
+        kept[name] = rows.filter(is_wanted)
+    return kept
 
 
 def together(cells: Mapping[str, pl.DataFrame], more: Mapping[str, pl.DataFrame]) -> Cells:
