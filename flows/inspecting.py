@@ -284,7 +284,8 @@ def _worked(knowledge: Knowledge, scope: Scope, at: date) -> tuple[Working, pl.D
     persons = customers_at(knowledge.lake, wanted, at, knowledge.run_no)
     loans, accounts = (tables[name].lazy() for name in _STATUS[:2])
     said = finish(loans, accounts, persons.lazy(), knowledge.policy)
-    standing = Standing(said.loans.collect(), said.accounts.collect(), said.customers.collect(), persons)
+    told = pl.collect_all([said.loans, said.accounts, said.customers])
+    standing = Standing(told[0], told[1], told[2], persons)
     return working, tables["status.loan_defaults"], standing
 
 

@@ -13,7 +13,7 @@ from flows.run import Run
 from flows.stores.lake import Lake
 from flows.stores.tables import read
 from transforms import carry, restate
-from transforms.obligors import customer_keys, finish, told_together
+from transforms.obligors import customer_keys, finish_accounts, finish_loans, persons, told_together
 from transforms.tables import TABLES, own_schema
 
 STANDINGS = ("status.loan_status", "status.account_status")
@@ -99,18 +99,26 @@ def _finish(
 ) -> None:
     """The status tables with what is told of all loans of a person together; and what changed since."""
     loans, accounts = (_scan(parts[name], name, own_schema(name)) for name in STANDINGS)
-    said = finish(loans, accounts, customers, run.policy)
     into = changes.whole if told is None else changes.replaced
-    for name, rows in zip((*STANDINGS, _PERSONS), (said.loans, said.accounts, said.customers), strict=True):
+
+    def kept(name: str, rows: pl.LazyFrame) -> pl.LazyFrame:
+        """The rows as they are written, so that what follows from them does not work them out again."""
         changes.write(into, name, rows.collect())
+        return _scan(into[name], name)
+
+    of_loan, of_account = STANDINGS
+    finished_loans = kept(of_loan, finish_loans(loans, accounts, customers, run.policy))
+    finished_accounts = kept(of_account, finish_accounts(accounts, finished_loans, run.policy))
+    changes.write(into, _PERSONS, persons(finished_accounts, customers, run.policy).collect())
     for path in (path for paths in parts.values() for path in paths):
         path.unlink()
     if run.published is not None:
         with run.reader() as connection:
             before = read(connection, "status.account_status", told)
             earlier = _changes_of_the_day(run, connection)
-        after = _scan(into["status.account_status"], "status.account_status").collect()
-        changed = restate.account_changes(before, after, earlier).with_columns(run_id=pl.lit(run.run_id))
+        changed = restate.account_changes(before, finished_accounts.collect(), earlier).with_columns(
+            run_id=pl.lit(run.run_id)
+        )
         changes.write(changes.dated, "status.account_changes", changed)
 
 

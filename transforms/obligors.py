@@ -50,18 +50,47 @@ def finish(loans: pl.LazyFrame, accounts: pl.LazyFrame, customers: pl.LazyFrame,
         customers: core.customers.
         policy: the rules.
     """
+    finished_loans = finish_loans(loans, accounts, customers, policy)
+    finished_accounts = finish_accounts(accounts, finished_loans, policy)
+    return Standings(finished_loans, finished_accounts, persons(finished_accounts, customers, policy))
+
+
+def finish_loans(loans: pl.LazyFrame, accounts: pl.LazyFrame, customers: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
+    """status.loan_status; arguments as of `finish`."""
+    obliged = _with_obligor(_with_tolerance(accounts, policy), customers)
+    known = obliged.select(*_ACCOUNT, "closed_date", "tolerance_cents", "obligor")
+    rows = loans.join(known, on=_ACCOUNT, how="left").with_columns(is_obligor_default=_by_obligor(policy))
+    return classes(rows, policy).select(TABLES["status.loan_status"].schema.keys())
+
+
+def finish_accounts(accounts: pl.LazyFrame, loans: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
+    """status.account_status.
+
+    Args:
+        accounts: status.account_status without the columns of `tables.FINISHED`.
+        loans: what `finish_loans` told.
+        policy: the rules.
+    """
+    told = _accounts(_with_tolerance(accounts, policy), loans)
+    return told.select(TABLES["status.account_status"].schema.keys())
+
+
+def persons(accounts: pl.LazyFrame, customers: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
+    """status.customer_status: persons across sources, other customers within theirs.
+
+    Args:
+        accounts: what `finish_accounts` told.
+        customers: core.customers.
+        policy: the rules.
+    """
+    return _customers(_with_obligor(accounts, customers), policy)
+
+
+def _with_tolerance(accounts: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
+    """The accounts with tolerance_cents of their product."""
     codes = accounts.select("product_code").unique().collect()["product_code"].to_list()
     tolerance = policy.product_frame(codes).lazy().select("product_code", "tolerance_cents")
-    accounts = _with_obligor(accounts.join(tolerance, on="product_code", how="left"), customers)
-    known = accounts.select(*_ACCOUNT, "closed_date", "tolerance_cents", "obligor")
-    rows = loans.join(known, on=_ACCOUNT, how="left")
-    rows = classes(rows.with_columns(is_obligor_default=_by_obligor(policy)), policy)
-    finished = _accounts(accounts, rows)
-    return Standings(
-        loans=rows.select(TABLES["status.loan_status"].schema.keys()),
-        accounts=finished.select(TABLES["status.account_status"].schema.keys()),
-        customers=_customers(finished, policy),
-    )
+    return accounts.join(tolerance, on="product_code", how="left")
 
 
 def told_together(
@@ -224,7 +253,7 @@ def _as_customers(accounts: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _customers(accounts: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
-    """status.customer_status: persons across sources, other customers within theirs."""
+    """One row per person, or customer of a source where the person is not known, and currency."""
     place = pl.col("credit_status").replace_strict(
         {name: number for number, name in enumerate(PERSON_ORDER)}, return_dtype=pl.Int8
     )
