@@ -26,8 +26,8 @@ PEERS = {"duckdb": "duckdb", "pandas": "pandas", "spark": "pyspark"}
 """Peers, and the package that each needs."""
 LARGEST = {"pandas": 250_000, "spark": 100_000, "parts": 250_000}
 """Accounts beyond which a peer has not enough memory, or nobody the patience."""
-MOST_RUNS = {"pandas": 1, "spark": 1}
-"""Runs of a peer that takes minutes."""
+SLOW = {"pandas": 0, "spark": 0, "duckdb": 1_000_000}
+"""Accounts from which a peer takes minutes: it runs once."""
 MATRIX_LOANS = 5_000
 """Loans that transitionMatrix is asked about: it walks event by event."""
 
@@ -167,7 +167,7 @@ def _peer(python: str, peer: str, folder: Path, published: Path, book: Book, run
     for name, landing in (("runs", folder / "landing"), ("from_parquet", folder / "parquet")):
         command = [python, "-m", "bench.peers", peer, str(landing / book.source), str(out), *days]
         found[name] = []
-        for _ in range(min(runs, MOST_RUNS.get(peer, runs))):
+        for _ in range(1 if book.accounts >= SLOW[peer] else runs):
             shutil.rmtree(out, ignore_errors=True)
             figures = run_process(command).figures
             found["equal_rows"] = sum(compare.check_equal(published, out).values())

@@ -47,6 +47,11 @@ class Changes:
             return self.customers
         return self.accounts.select("source", "account_id")
 
+    def size(self, table: str) -> int:
+        """Bytes of the files that come into a table."""
+        kinds = (self.replaced, self.whole, self.dated, self.added)
+        return sum(path.stat().st_size for kind in kinds for path in kind.get(table, []))
+
     def write(self, into: dict[str, list[Path]], table: str, rows: pl.DataFrame) -> None:
         """Keeps rows in a file for publishing."""
         paths = into.setdefault(table, [])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -23,6 +25,8 @@ from transforms.layout import SCHEMA_VERSION
 from transforms.sending_tables import SENDING_TABLES
 from transforms.tables import TABLES
 
+TABLES_AT_ONCE = 2
+"""Tables that are written at once; each takes memory for what it has not compressed yet."""
 FEW = 10
 """Fewer accounts than one in so many: their keys are looked for, instead of all keys counted."""
 _RUN_SUMS = ("rows_received", "rows_accepted", "rows_refused", "rows_duplicate")
@@ -36,28 +40,45 @@ def write_next(run: Run, changes: Changes) -> None:
 
 
 def apply(run: Run, changes: Changes) -> None:
-    """Brings the night's changes into the next warehouse file."""
-    with run.open_next() as connection:
-        writer = Writer(connection)
-        for table, paths in changes.replaced.items():
-            if run.published is not None:
-                worked_on = changes.worked_on(table)
-                connection.register("worked_on", worked_on.to_arrow())
-                if table in changes.stamped:
-                    writer.renew(table, "worked_on", worked_on.columns, paths)
-                    continue
-                writer.delete(table, "worked_on", worked_on.columns)
-            writer.append_files(table, paths)
-        for table in changes.stamped:
+    """Brings the night's changes into the next warehouse file, a few tables at a time.
+
+    A table alone leaves processors idle: DuckDB compresses a part of it for each file that it reads.
+    """
+    tables = {*changes.replaced, *changes.stamped, *changes.whole, *changes.dated, *changes.added}
+    with run.open_next() as connection, ThreadPoolExecutor(TABLES_AT_ONCE) as pool:
+        # the largest first, so that none of them is left alone at the end
+        for _ in pool.map(partial(_apply, run, changes, connection), sorted(tables, key=changes.size, reverse=True)):
+            pass
+
+
+def _apply(run: Run, changes: Changes, connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Brings the night's changes of one table into the next warehouse file."""
+    with connection.cursor() as cursor:
+        writer = Writer(cursor)
+        if table in changes.replaced:
+            _replace(run, changes, writer, table)
+        if table in changes.stamped:
             writer.stamp(table, run.as_of, run.policy.version)
-        for table, paths in changes.whole.items():
+        if table in changes.whole:
             writer.clear(table)
-            writer.append_files(table, paths)
-        for table, paths in changes.dated.items():
-            connection.execute(f"DELETE FROM {table} WHERE as_of = ?", [run.as_of])
-            writer.append_files(table, paths)
-        for table, paths in changes.added.items():
-            writer.append_files(table, paths)
+            writer.append_files(table, changes.whole[table])
+        if table in changes.dated:
+            cursor.execute(f"DELETE FROM {table} WHERE as_of = ?", [run.as_of])
+            writer.append_files(table, changes.dated[table])
+        writer.append_files(table, changes.added.get(table, []))
+
+
+def _replace(run: Run, changes: Changes, writer: Writer, table: str) -> None:
+    """The rows of what was worked on in the place of those before."""
+    paths = changes.replaced[table]
+    if run.published is not None:
+        worked_on = changes.worked_on(table)
+        writer.connection.register("worked_on", worked_on.to_arrow())
+        if table in changes.stamped:
+            writer.renew(table, "worked_on", worked_on.columns, paths)
+            return
+        writer.delete(table, "worked_on", worked_on.columns)
+    writer.append_files(table, paths)
 
 
 def audit(run: Run, changes: Changes, accounts: Accounts, lake: Lake) -> list[CheckResult]:
