@@ -121,7 +121,8 @@ def measure(accounts: int, runs: int, peers: list[str], python: str, *, keep: bo
         found["nothing"].append(run_night(later, folder / "later", warehouse))
     if accounts <= LARGEST["parts"]:
         alone = folder / "alone"  # in one process, whose parts can be seen
-        found["alone"] = [run_night(book.as_of, folder / "landing", alone, "--runner", "here")]
+        here = ("--runner", "here")
+        found["alone"] = [run_night(book.as_of, folder / "landing", alone, *here, program="bench.staged_night")]
     found |= _held(warehouse)
     if peers:
         found["peers"] = _peers(folder, first, book, runs, peers, python)

@@ -84,11 +84,14 @@ class _Watch:
             self.peak_bytes = max(self.peak_bytes, held)
 
 
-def run_night(as_of: date, landing: Path, warehouse: Path, *options: str) -> dict[str, Any]:
-    """Runs `tally nightly`: the figures of the process, and of each step as the run itself measured it."""
+def run_night(as_of: date, landing: Path, warehouse: Path, *options: str, program: str = "flows.cli") -> dict[str, Any]:
+    """Runs `tally nightly`: the figures of the process, and of each step as the run itself measured it.
+
+    With `bench.staged_night` as the program, of the parts of the steps as well.
+    """
     timings = warehouse.parent / f"timings-{warehouse.name}-{as_of}.json"
     timings.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "bench.staged_night", "nightly", "--as-of", as_of.isoformat()]
+    command = [sys.executable, "-m", program, "nightly", "--as-of", as_of.isoformat()]
     command += ["--landing", str(landing), "--warehouse", str(warehouse), *options]
     quiet = {"PREFECT_LOGGING_LEVEL": "ERROR", "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120"}
     done = run_process(command, TALLY_TIMINGS=str(timings), **quiet)
