@@ -102,7 +102,8 @@ def _of_new_months(
 ) -> Cells:
     """What the accounts that were not worked on add to months that have ended since; nothing else of them is new."""
     others = accounts.join(changes.accounts, on=_ACCOUNT, how="anti")
-    parts = _parts(connection, others, KEPT_PARTS, STANDING_ACCOUNTS, since=last_month_end(last_day))
+    months = (last_month_end(last_day), last_month_end(run.as_of))
+    parts = _parts(connection, others, KEPT_PARTS, STANDING_ACCOUNTS, months)
     return kept_sums(parts, run.as_of, behind=last_day)
 
 
@@ -111,13 +112,13 @@ def _parts(
     accounts: pl.DataFrame,
     asked: tuple[str, ...],
     size: int,
-    since: date | None = None,
+    months: tuple[date, date] | None = None,
 ) -> Iterator[Published]:
-    """What is asked for of accounts and their customers, so many accounts at a time; rows of months from a day on."""
+    """What is asked for of accounts and their customers, so many accounts at a time; rows of months from end to end."""
 
     def rows(name: str, of: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
-        first = {BY_MONTH[name]: since} if since is not None and name in BY_MONTH else None
-        return read(connection, SOURCES[name], of, by, columns=COLUMNS[name], since=first)
+        within = {BY_MONTH[name]: months} if months and name in BY_MONTH else None
+        return read(connection, SOURCES[name], of, by, columns=COLUMNS[name], within=within)
 
     for first in range(0, max(accounts.height, 1), size):
         some = accounts.slice(first, size)

@@ -16,6 +16,7 @@ from flows.errors import EXIT_TRY_AGAIN, TallyError, WrongUse
 from flows.keys_cli import keys
 from flows.prefect_server import prefect_answers, prepare_prefect, server_starts
 from flows.send_cli import share
+from flows.terminal import harmless
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -95,7 +96,7 @@ def main() -> None:
     try:
         app()
     except TallyError as error:
-        typer.echo(f"tally: {error}", err=True)
+        typer.echo(f"tally: {harmless(str(error))}", err=True)
         sys.exit(error.exit_code)
     except Exception:  # noqa: BLE001 - whatever it is, the exit code must say that nothing was published
         traceback.print_exc()

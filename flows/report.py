@@ -14,6 +14,7 @@ from rich.text import Text
 from flows.run import unpublished_runs
 from flows.settings import Settings
 from flows.stores.warehouse import Warehouse
+from flows.terminal import harmless
 
 if TYPE_CHECKING:
     from flows.nightly import Outcome
@@ -151,11 +152,4 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.2%}"
-    return escape(_harmless(value)) if isinstance(value, str) else f"{value:,}"
-
-
-def _harmless(text: str) -> str:
-    """The text with control characters written out: what a file brings must not steer the terminal of who reads it."""
-    return "".join(
-        each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode() for each in text
-    )
+    return escape(harmless(value)) if isinstance(value, str) else f"{value:,}"

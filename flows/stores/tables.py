@@ -174,7 +174,7 @@ def read(
     of: pl.DataFrame | None = None,
     by: Sequence[str] = ("source", "account_id"),
     columns: Sequence[str] | None = None,
-    since: Mapping[str, date] | None = None,
+    within: Mapping[str, tuple[date, date]] | None = None,
 ) -> pl.DataFrame:
     """The rows of a published table with inside names and types.
 
@@ -184,7 +184,7 @@ def read(
         of: only the rows whose key stands here.
         by: the columns of that key.
         columns: the columns wanted, by their names outside; None: all.
-        since: only rows on or behind a day, by column.
+        within: only rows between two days, both included, by column.
     """
     fields = [field for field in TABLES[table].fields if columns is None or field.name in columns]
     wanted = ", ".join(
@@ -195,9 +195,11 @@ def read(
     if of is not None:
         connection.register("wanted_rows", of.select(list(by)).to_arrow())
         query += " SEMI JOIN wanted_rows w ON " + " AND ".join(f"t.{name} = w.{name}" for name in by)
-    if since:
-        query += " WHERE " + " AND ".join(f"t.{name} >= ?" for name in since)
-    rows = pl.from_arrow(connection.sql(query, params=list(since.values()) if since else None).to_arrow_table())
+    days: list[date] = []
+    if within:
+        query += " WHERE " + " AND ".join(f"t.{name} BETWEEN ? AND ?" for name in within)
+        days = [day for both in within.values() for day in both]
+    rows = pl.from_arrow(connection.sql(query, params=days or None).to_arrow_table())
     if of is not None:
         connection.unregister("wanted_rows")
     if not isinstance(rows, pl.DataFrame):

@@ -303,6 +303,13 @@ def test_words_that_are_no_command(words: tuple[str, ...]) -> None:
 ASKED = "SELECT repayment_id, amount, paid_date FROM core.repayments WHERE repayment_id < 'P2' ORDER BY 1"
 
 
+def test_a_name_does_not_steer_the_terminal_out_of_a_sentence(tmp_path: Path) -> None:
+    said = tally("query", "SELECT 1", "-w", tmp_path / "a\x1b[2Jb")
+    assert said.code == 2
+    assert r"a\x1b[2Jb" in said.err
+    assert "\x1b" not in said.err
+
+
 def test_query_shows_a_table(story: Story) -> None:
     done = tally("query", ASKED, *story.place)
     assert done.code == 0

@@ -272,9 +272,10 @@ class Memory:
         )
 
     @staticmethod
-    def _recent(said: Published, first: date) -> Published:
-        """What suffices for the months from a day on."""
-        rows = {name: getattr(said, name).filter(pl.col(day) >= first) for name, day in BY_MONTH.items()}
+    def _recent(said: Published, before: date, as_of: date) -> Published:
+        """What suffices for the months that have ended since a day."""
+        ends = (last_month_end(before), last_month_end(as_of))
+        rows = {name: getattr(said, name).filter(pl.col(day).is_between(*ends)) for name, day in BY_MONTH.items()}
         return replace(said, **rows)
 
     def _risk(self, as_of: date, before: dict[str, pl.DataFrame], worked: pl.DataFrame) -> None:
@@ -288,7 +289,7 @@ class Memory:
             if month_ended(self.as_of, as_of):
                 everyone = self.tables["status.account_status"]
                 others = everyone.join(worked, on=["source", "account_id"], how="anti")
-                recent = self._recent(self._published(self.tables, others), last_month_end(self.as_of))
+                recent = self._recent(self._published(self.tables, others), self.as_of, as_of)
                 self.sums = together(self.sums, kept_sums([recent], as_of, behind=self.as_of))
         self.tables |= risk(standing([said], as_of), self.sums, self.policy, as_of)
         accounts, customers = self.tables["status.account_status"], self.tables["core.customers"]

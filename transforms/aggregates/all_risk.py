@@ -62,7 +62,8 @@ KEPT_PARTS = ("loan_status", "account_status", "loans", "history", "installments
 BY_MONTH = {"history": "month_end", "installments": "due_date", "repayments": "paid_date"}
 """The day by which a row belongs to a month.
 
-For what accounts add to a month, the rows from the end of the month before it are enough; of all other parts, all rows.
+For what accounts add to a month, the rows from the end of the month before to its own are enough; of all other parts,
+all rows.
 """
 COLUMNS: dict[str, tuple[str, ...]] = {
     "loan_status": (
