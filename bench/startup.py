@@ -26,6 +26,7 @@ _TALLY = [str(Path(sys.executable).with_name("tally"))]
 """The command as it is installed beside this Python."""
 _EMPTY = [sys.executable, "-c", "from prefect import flow\nflow(lambda: None, name='empty')()"]
 _QUIET = {
+    "DO_NOT_TRACK": "1",
     "PREFECT_LOGGING_LEVEL": "ERROR",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": str(PATIENCE_SECONDS),
@@ -45,7 +46,7 @@ def main() -> None:
 def measure(folder: Path, runs: int) -> dict[str, list[dict[str, Any]]]:
     """Figures of each run by what was run; the first start of a server, which makes its database, is not among them."""
     book, landing, warehouse = Book(accounts=ACCOUNTS), folder / "landing", folder / "warehouse"
-    os.environ["PREFECT_HOME"] = str(folder / "prefect")
+    os.environ |= {"PREFECT_HOME": str(folder / "prefect"), **_QUIET}
     write_book(landing, book)
     run_night(book.as_of, landing, warehouse)
     nothing = [*_TALLY, "nightly", "--as-of", book.as_of.isoformat(), "--landing", str(landing), "-w", str(warehouse)]
@@ -56,11 +57,12 @@ def measure(folder: Path, runs: int) -> dict[str, list[dict[str, Any]]]:
     for title, command in alone.items():
         found[title] = [run_process(command).figures for _ in range(runs)]
     for title, command in served.items():
-        found[f"{title}, embedded server"] = [run_process(command, **_QUIET).figures for _ in range(runs)]
+        found[f"{title}, embedded server"] = [run_process(command).figures for _ in range(runs)]
     with _server() as address:
         for title, command in served.items():
-            kept = {**_QUIET, "PREFECT_API_URL": address}
-            found[f"{title}, kept server"] = [run_process(command, **kept).figures for _ in range(runs)]
+            found[f"{title}, kept server"] = [
+                run_process(command, PREFECT_API_URL=address).figures for _ in range(runs)
+            ]
     return found
 
 

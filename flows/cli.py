@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -99,6 +98,8 @@ def main() -> None:
         typer.echo(f"tally: {harmless(str(error))}", err=True)
         sys.exit(error.exit_code)
     except Exception:  # noqa: BLE001 - whatever it is, the exit code must say that nothing was published
+        import traceback
+
         traceback.print_exc()
         typer.echo(
             "tally: This is a mistake of the program; nothing was published. The run may be tried again.", err=True

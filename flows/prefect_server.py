@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
-from threading import Thread
+from typing import TYPE_CHECKING
 
 from flows.errors import TryAgain
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _SETTINGS = {
     "DO_NOT_TRACK": "1",
@@ -78,6 +80,9 @@ def server_starts() -> Iterator[None]:
 
 def _start() -> Future[None] | None:
     """The server's start, under way; none where a kept server is named."""
+    from concurrent.futures import Future
+    from threading import Thread
+
     from prefect.settings import get_current_settings
 
     settings = get_current_settings()
