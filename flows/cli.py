@@ -193,7 +193,7 @@ def rebuild(warehouse: Folder = None, lake: LakePlace = None, runner: RunnerName
     from flows.progress import bars
 
     with bars(), prefect_answers():
-        with server_starts():
+        with server_starts(of_a_night=False):
             from flows.rebuild import Rebuilt
             from flows.rebuild import rebuild as flow
         made = _result(flow(warehouse=warehouse, lake=lake, runner=runner, return_state=True), Rebuilt)

@@ -63,19 +63,24 @@ def prefect_answers() -> Iterator[None]:
 
 
 @contextmanager
-def server_starts() -> Iterator[None]:
-    """Has Prefect's own server start, where a flow will want one, while the block runs and all of a night is loaded.
+def server_starts(*, of_a_night: bool = True) -> Iterator[None]:
+    """Has Prefect's own server start, where a flow will want one, while the block runs and what it runs is loaded.
 
     The server takes some six seconds on another processor, Great Expectations and the steps of a night about as long.
+
+    Args:
+        of_a_night: whether a night follows, which wants all of that.
     """
     started = _start()
     yield
-    if started is not None:
+    if started is None:
+        return
+    if of_a_night:
         from expectations import engine
         from flows import steps  # noqa: F401
 
         engine.load()
-        started.result()
+    started.result()
 
 
 def _start() -> Future[None] | None:

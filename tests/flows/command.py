@@ -39,7 +39,7 @@ def tally(*words: object, **environment: str) -> Said:
         stack.enter_context(mock.patch.object(sys, "argv", ["tally", *map(str, words)]))
         stack.enter_context(plain_steps())
         stack.enter_context(_log_of_its_own())
-        stack.enter_context(mock.patch.object(cli, "server_starts", nullcontext))
+        stack.enter_context(mock.patch.object(cli, "server_starts", return_value=nullcontext()))
         for name in FLOWS:
             module = import_module(f"flows.{name}")
             stack.enter_context(mock.patch.object(module, name, _without_server(getattr(module, name).fn)))

@@ -475,3 +475,11 @@ def test_heavy_libraries_wait_until_they_are_needed() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT, env=PROJECT
     )
     assert done.stdout == "[]\n"
+
+
+def test_a_night_with_nothing_new_loads_no_step() -> None:
+    script = "import sys, flows.nightly; print(sorted({'flows.steps', 'great_expectations'} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT, env=PROJECT
+    )
+    assert done.stdout == "[]\n"

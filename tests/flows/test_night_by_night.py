@@ -10,13 +10,13 @@ from unittest import mock
 import polars as pl
 import pytest
 
-from flows import standings
+from flows import aggregating, standings
 from flows.invented import Book, write_book, write_night
 from flows.stores import lake
 from flows.stores.tables import read
 from flows.stores.warehouse import Warehouse
 from tests.nights import Bank
-from transforms.aggregates.all_risk import SERIES
+from transforms.aggregates.all_risk import SERIES, kept_sums
 from transforms.tables import TABLES
 
 BOOK = Book(accounts=240)
@@ -32,10 +32,13 @@ def bank_at(root: Path) -> Bank:
 
 @dataclass(frozen=True, slots=True)
 class Nights:
-    """A bank, and how many accounts each night told anew; None: all."""
+    """A bank, and what its nights did."""
 
     bank: Bank
     told: list[int | None]
+    """How many accounts each night told anew; None: all."""
+    behind: list[date | None]
+    """Each time that sums by month were told from the warehouse: the day behind which; None: of all months."""
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +51,15 @@ def by_night(tmp_path_factory: pytest.TempPathFactory) -> Nights:
         mock.patch.object(lake, "SORTED_ROWS", 1_000),
         mock.patch.object(standings, "CARRIED_ACCOUNTS", 50),
         mock.patch.object(standings, "_finish", wraps=standings._finish) as finish,  # noqa: SLF001
+        mock.patch.object(aggregating, "kept_sums", wraps=kept_sums) as summed,
     ):
         bank.night(BOOK.as_of.isoformat())
         for night in NIGHTS:
             write_night(bank.landing, BOOK, night, share=0.05)
             bank.night(night.isoformat())
     told = [call.args[3] for call in finish.call_args_list]
-    return Nights(bank, [None if accounts is None else accounts.height for accounts in told])
+    behind = [call.kwargs.get("behind") for call in summed.call_args_list]
+    return Nights(bank, [None if accounts is None else accounts.height for accounts in told], behind)
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +98,8 @@ def test_nights_in_the_middle_of_a_month_tell_some_accounts_anew(by_night: Night
     assert (first, turn, end, turned) == (None, None, None, None)
     assert len(ordinary) == 2
     assert all(told is not None and 0 < told < BOOK.accounts // 2 for told in ordinary), ordinary
+
+
+def test_months_that_were_over_are_not_told_again(by_night: Nights) -> None:
+    touched_alone = None  # what the accounts worked on added before, once in each later night
+    assert by_night.behind == [touched_alone] * 4 + [date(2026, 1, 4)] + [touched_alone], "January alone, of all others"
