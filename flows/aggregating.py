@@ -13,6 +13,7 @@ from datetime import date
 import duckdb
 import polars as pl
 
+from flows.by_person import by_person
 from flows.changes import Changes
 from flows.run import Run
 from flows.stores.lake import Lake, LakeWriter, dataset_of_kept
@@ -29,21 +30,24 @@ from transforms.aggregates.all_risk import (
     month_ended,
     risk,
     standing,
+    standing_cells,
 )
 from transforms.aggregates.kept import KEPT, Cells, over, together, without
 from transforms.aggregates.slices import added
 from transforms.months import last_month_end
+from transforms.sharing.industry import people_cells
 
 PART_ACCOUNTS = 65_536
-"""Accounts whose rows of all months are held at once; bounds memory. Each part reads through whole tables."""
-STANDING_ACCOUNTS = 4 * PART_ACCOUNTS
-"""Accounts whose rows of the day, or of a month, are held at once."""
+"""Accounts whose rows are held at once; bounds memory. Each part reads through whole tables."""
+MONTH_ACCOUNTS = 4 * PART_ACCOUNTS
+"""The same of the rows of one month."""
 _ACCOUNT = ("source", "account_id")
-_CUSTOMER = ("source", "customer_id")
 
 
-def aggregate(run: Run, changes: Changes, lake: LakeWriter, *, anew: bool = False) -> None:
+def aggregate(run: Run, changes: Changes, lake: LakeWriter, *, anew: bool = False) -> list[pl.DataFrame]:
     """Writes every risk table into the next warehouse; those that are series keep the rows of earlier nights.
+
+    Returns `industry.people_cells` of everybody, part by part, since who is one person is at hand here.
 
     Args:
         run: the run.
@@ -52,26 +56,29 @@ def aggregate(run: Run, changes: Changes, lake: LakeWriter, *, anew: bool = Fals
         anew: tell the sums by month of all accounts, whatever was kept of those that nothing touched.
     """
     with run.open_next() as connection:
-        accounts = read(connection, SOURCES["account_status"], columns=_ACCOUNT)
         last = run.goes_on_from
         if last is None:
             sums = _told(changes)
         elif anew or not _are_kept(run.lake):
-            sums = kept_sums(_parts(connection, accounts, KEPT_PARTS, PART_ACCOUNTS), run.as_of)
+            sums = kept_sums(_parts(connection, _all_accounts(connection), PART_ACCOUNTS), run.as_of)
         else:
             sums = _moved_on(run, last.as_of, changes)
             if month_ended(last.as_of, run.as_of):
-                sums = together(sums, _of_new_months(run, last.as_of, changes, accounts, connection))
+                sums = together(sums, _of_new_months(run, last.as_of, changes, connection))
         for name, rows in sums.items():
             lake.replace(dataset_of_kept(name), rows.sort(*KEPT[name].key))
-        stand = standing(_parts(connection, accounts, STANDING_PARTS, STANDING_ACCOUNTS), run.as_of)
+        stand, people = [], []
+        for said in _by_person(run, connection):
+            stand.append(standing_cells(said, sums["moves"], run.policy, run.as_of))
+            people.append(people_cells(said.account_status.collect(), said.customers.collect()))
         writer = Writer(connection)
-        for table, rows in risk(stand, sums, run.policy, run.as_of).items():
+        for table, rows in risk(standing(stand), sums, run.policy, run.as_of).items():
             if table in SERIES:
                 connection.execute(f"DELETE FROM {table} WHERE as_of = ?", [run.as_of])
             else:
                 writer.clear(table)
             writer.append_frame(table, rows)
+    return people
 
 
 def _told(changes: Changes) -> Cells:
@@ -93,36 +100,42 @@ def _moved_on(run: Run, last_day: date, changes: Changes) -> Cells:
     before = over({name: run.lake.scan(dataset_of_kept(name)).collect() for name in KEPT}, last_day)
     worked_on = changes.accounts.select(_ACCOUNT)
     with run.reader() as reader:
-        gone = kept_sums(_parts(reader, worked_on, KEPT_PARTS, PART_ACCOUNTS), last_day)
+        gone = kept_sums(_parts(reader, worked_on, PART_ACCOUNTS), last_day)
     return together(without(before, gone), _told(changes))
 
 
-def _of_new_months(
-    run: Run, last_day: date, changes: Changes, accounts: pl.DataFrame, connection: duckdb.DuckDBPyConnection
-) -> Cells:
+def _all_accounts(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+    """source, account_id of all accounts."""
+    return read(connection, SOURCES["account_status"], columns=_ACCOUNT)
+
+
+def _of_new_months(run: Run, last_day: date, changes: Changes, connection: duckdb.DuckDBPyConnection) -> Cells:
     """What the accounts that were not worked on add to months that have ended since; nothing else of them is new."""
-    others = accounts.join(changes.accounts, on=_ACCOUNT, how="anti")
+    others = _all_accounts(connection).join(changes.accounts, on=_ACCOUNT, how="anti")
     months = (last_month_end(last_day), last_month_end(run.as_of))
-    parts = _parts(connection, others, KEPT_PARTS, STANDING_ACCOUNTS, months)
+    parts = _parts(connection, others, MONTH_ACCOUNTS, months)
     return kept_sums(parts, run.as_of, behind=last_day)
+
+
+def _by_person(run: Run, connection: duckdb.DuckDBPyConnection) -> Iterator[Published]:
+    """What is told of where loans stand on the day, the accounts of some persons at a time."""
+    asked = {SOURCES[name]: COLUMNS[name] for name in STANDING_PARTS}
+    for rows in by_person(connection, asked, 2 * PART_ACCOUNTS, run.workplace("by_person")):
+        yield Published(**{name: rows[SOURCES[name]].lazy() for name in STANDING_PARTS})
 
 
 def _parts(
     connection: duckdb.DuckDBPyConnection,
     accounts: pl.DataFrame,
-    asked: tuple[str, ...],
     size: int,
     months: tuple[date, date] | None = None,
 ) -> Iterator[Published]:
-    """What is asked for of accounts and their customers, so many accounts at a time; rows of months from end to end."""
+    """What sums by month are told from, so many accounts at a time; rows of months from end to end."""
 
-    def rows(name: str, of: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
+    def rows(name: str, of: pl.DataFrame) -> pl.LazyFrame:
         within = {BY_MONTH[name]: months} if months and name in BY_MONTH else None
-        return read(connection, SOURCES[name], of, by, columns=COLUMNS[name], within=within)
+        return read(connection, SOURCES[name], of, columns=COLUMNS[name], within=within).lazy()
 
     for first in range(0, max(accounts.height, 1), size):
         some = accounts.slice(first, size)
-        told = {name: rows(name, some, _ACCOUNT) for name in asked if name != "customers"}
-        if "customers" in asked:
-            told["customers"] = rows("customers", told["account_status"].select(_CUSTOMER).unique(), _CUSTOMER)
-        yield Published(**{name: each.lazy() for name, each in told.items()})
+        yield Published(**{name: rows(name, some) for name in KEPT_PARTS})

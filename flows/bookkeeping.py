@@ -118,9 +118,9 @@ def _restate(run: Run, changes: Changes, worked: list[Worked], loans: pl.DataFra
 
 def _causes(run: Run, lake: Lake, loans: pl.DataFrame, waiting: pl.DataFrame) -> pl.DataFrame:
     """Per loan known before: the first new fact of the loan that holds, else of its account, else the policy."""
-    order = delivery_order(lake).lazy()
+    rivals = _rivals(run, lake)
     facts = [
-        _counting(run, lake, feed, order).select(
+        _counting(run, lake, feed, rivals).select(
             "account_no",
             "delivery_no",
             "line_number",
@@ -150,7 +150,18 @@ def _causes(run: Run, lake: Lake, loans: pl.DataFrame, waiting: pl.DataFrame) ->
     )
 
 
-def _counting(run: Run, lake: Lake, feed: Feed, order: pl.LazyFrame) -> pl.LazyFrame:
+def _rivals(run: Run, lake: Lake) -> pl.DataFrame:
+    """delivery_no, order_no of this run's deliveries and of all whose rows may count before theirs: what comes later.
+
+    Mostly none does, and none of the facts of earlier nights is looked at.
+    """
+    new = lake.scan("deliveries").filter(pl.col("run_no") == run.run_no).select("delivery_no").collect()
+    order = delivery_order(lake).select("delivery_no", "order_no")
+    first = order.join(new, on="delivery_no", how="semi")["order_no"].min()
+    return order.filter(pl.col("order_no") >= first)
+
+
+def _counting(run: Run, lake: Lake, feed: Feed, rivals: pl.DataFrame) -> pl.LazyFrame:
     """The facts of a feed that this run added and that count: of one key the last in order alone, or every version."""
     new = new_facts(run, lake, feed.name)
     if feed.keeps_versions:
@@ -158,8 +169,9 @@ def _counting(run: Run, lake: Lake, feed: Feed, order: pl.LazyFrame) -> pl.LazyF
     key = ["source", *feed.key]
     return (
         lake.scan(f"facts/{feed.name}")
+        .filter(pl.col("delivery_no").is_in(rivals["delivery_no"].to_list()))
         .join(new.select(key).unique(), on=key, how="semi", nulls_equal=True)
-        .join(order, on="delivery_no")
+        .join(rivals.lazy(), on="delivery_no")
         .sort("order_no", "line_number")
         .unique([*key, "account_no"], keep="last", maintain_order=True)
         .filter(pl.col("run_no") == run.run_no)

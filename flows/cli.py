@@ -90,8 +90,13 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
+_GIVES_BACK = ("_RJEM_MALLOC_CONF", "background_thread:true,dirty_decay_ms:500,muzzy_decay_ms:0")
+"""Makes polars' allocator give memory back from a thread of its own; a process that waits for others would keep it."""
+
+
 def main() -> None:
     """Runs the command; a user's mistake ends with one sentence and its exit code, never with a traceback."""
+    os.environ.setdefault(*_GIVES_BACK)
     try:
         app()
     except TallyError as error:

@@ -50,7 +50,7 @@ def judge(run: Run, staged: Sequence[Staged]) -> Judged:
     Raises:
         CheckFailed: a check could not be carried out.
     """
-    with duckdb.connect(config={"memory_limit": run.settings.memory}) as connection:
+    with duckdb.connect(config={"memory_limit": run.memory}) as connection:
         connection.execute(f"SET temp_directory = '{run.workplace('spill')}'")
         connection.register("files", _file_table(staged).to_arrow())
         masked = _mask(run, connection, staged)

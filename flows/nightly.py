@@ -108,8 +108,8 @@ def _publish(run: Run, deliveries: tuple[Any, ...], notes: tuple[str, ...]) -> O
     changes = steps.books(run, intake)
     accounts = steps.account(run, judged, intake, changes)
     steps.write_next(run, changes)
-    steps.aggregate(run, changes, intake.writer)
-    steps.share(run)
+    people = steps.aggregate(run, changes, intake.writer)
+    steps.share(run, people)
     checks = [*judged.checks, *steps.audit(run, changes, accounts, intake.writer.now())]
     lake = steps.commit(run, intake, accounts, checks)
     steps.publish(run, lake)

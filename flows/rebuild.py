@@ -17,7 +17,7 @@ from flows.errors import Damaged, TallyError, WrongUse
 from flows.intake import Intake, account_feeds, new_facts
 from flows.progress import track
 from flows.publishing import apply, record
-from flows.run import Run
+from flows.run import MEMORY_FOR_ALL, Run
 from flows.settings import Settings
 from flows.sharing import share
 from flows.stores import storage
@@ -88,7 +88,7 @@ def replay(settings: Settings) -> Rebuilt:
                 policy_hash=run.policy.hash,
                 policy_version=run.policy.version,
             )
-        with warehouse.next(last, settings.memory) as connection:
+        with warehouse.next(last, settings.memory or MEMORY_FOR_ALL) as connection:
             counts = Writer(connection).finish()
         if damaged:
             _mend_state(lake, replayed, scratch)
@@ -140,7 +140,7 @@ def _night(run: Run, lake: Lake, building: str) -> Lake:
             writer.add(dataset, lake.scan(dataset).filter(pl.col("run_no") == run.run_no))
     if run.kind not in UPKEEP:
         _work_through(run, writer, lake, building)
-    with run.warehouse.next(building, run.settings.memory) as connection:
+    with run.warehouse.next(building, run.memory) as connection:
         record(run, Writer(connection), lake)
     run.clear_work()
     return writer.commit(run.as_of, run.policy.hash)
@@ -161,8 +161,8 @@ def _work_through(run: Run, writer: LakeWriter, lake: Lake, building: str) -> No
     changes = books(run, intake)
     made = replace(run, run_id=building)
     apply(made, changes)
-    aggregate(made, changes, writer, anew=True)
-    share(made)
+    people = aggregate(made, changes, writer, anew=True)
+    share(made, people)
 
 
 def _mend_state(lake: Lake, replayed: Lake, scratch: Path) -> None:

@@ -22,11 +22,19 @@ from flows.stores.outbox import Outbox
 from flows.stores.seal import Seal
 from flows.stores.vault import Vault
 from flows.stores.warehouse import Published, Warehouse
+from transforms.months import turns_a_month
 from transforms.persons import PersonKey
 from transforms.policy import Policy
 
 if TYPE_CHECKING:
     import duckdb
+
+MEMORY_FOR_ALL = "2GB"
+"""What DuckDB may hold in a night that tells every account anew."""
+MEMORY_FOR_CHANGES = "512MB"
+"""The same in one that tells what has changed."""
+MEMORY_FOR_READING = "256MB"
+"""The same of the published file, of which rows are read once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,17 @@ class Run:
         return last if last is not None and last.policy_hash == self.policy.hash else None
 
     @property
+    def tells_all(self) -> bool:
+        """Whether rows of every account are told anew: in the first night, by another policy, when the month turns."""
+        last = self.goes_on_from
+        return last is None or turns_a_month(last.as_of, self.as_of)
+
+    @property
+    def memory(self) -> str:
+        """What DuckDB may hold before it spills: as it is set, else more where rows of every account are told anew."""
+        return self.settings.memory or (MEMORY_FOR_ALL if self.tells_all else MEMORY_FOR_CHANGES)
+
+    @property
     def person_key(self) -> PersonKey:
         """The key and the hash of the warehouse's person_id; for a new warehouse, those of the settings.
 
@@ -90,11 +109,11 @@ class Run:
 
     def reader(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """A read-only connection to the warehouse of the night before."""
-        return self.warehouse.reader(self.previous)
+        return self.warehouse.reader(self.previous, self.settings.memory or MEMORY_FOR_READING)
 
     def open_next(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """A connection to the warehouse file that the run builds aside."""
-        return self.warehouse.next(self.run_id, self.settings.memory)
+        return self.warehouse.next(self.run_id, self.memory)
 
     @property
     def runner(self) -> Runner:

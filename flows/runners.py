@@ -33,6 +33,12 @@ AHEAD = 2
 """Tasks sent to a cluster for each of its threads; the others wait here, so that no scheduler holds them all."""
 DECIDING = ("tallystick", "polars", "numpy")
 """Packages that a worker must have in the version of the run."""
+WORKERS = {
+    "POLARS_MAX_THREADS": "1",
+    # memory is kept for some seconds: asking for the same again and again was a tenth of the work
+    "_RJEM_MALLOC_CONF": "dirty_decay_ms:5000,muzzy_decay_ms:-1",
+}
+"""Environment of processes that work on batches: one thread for frames, and an allocator that keeps what it has."""
 
 
 class Runner(Protocol):
@@ -70,7 +76,7 @@ class Processes:
             yield from Here().map(function, tasks)
             return
         with (
-            _one_thread(),
+            _for_workers(),
             ProcessPoolExecutor(min(self.count, len(tasks)), multiprocessing.get_context("spawn")) as pool,
         ):
             futures: list[Future[R]] = [pool.submit(function, task) for task in tasks]
@@ -85,18 +91,18 @@ class Processes:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Processes started meanwhile give their frames one thread: polars reads it when it is imported."""
-    name = "POLARS_MAX_THREADS"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
+def _for_workers() -> Iterator[None]:
+    """What processes started meanwhile find in their environment, which polars reads when it is imported."""
+    before = {name: os.environ.get(name) for name in WORKERS}
+    os.environ |= WORKERS
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @dataclass(frozen=True, slots=True)

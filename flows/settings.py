@@ -50,8 +50,8 @@ class Settings(BaseSettings):
     """Key of the vault, of 32 characters or more; empty: the key file."""
     vault_key_before: Annotated[SecretStr, Field(min_length=32)] | None = None
     """The key that vault_key takes the place of, while `tally keys rotate` runs."""
-    memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")] = "2GB"
-    """Memory that DuckDB may use before it spills to disk."""
+    memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")] | None = None
+    """Memory that DuckDB may use before it spills to disk; empty: as much as a night of its kind needs."""
 
     @classmethod
     def given(cls, **settings: Path | str | None) -> Settings:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import duckdb
 import polars as pl
 
 from flows.run import Run
 from flows.stores.tables import Writer, read
-from transforms.sharing.industry import ACCOUNTS, shared
+from transforms.sharing.industry import shared
 from transforms.sharing.screening import columns, screen
 from transforms.sharing.side_by_side import side_by_side
 from transforms.tables import TABLES
 
 
-def share(run: Run) -> None:
-    """Writes every shared table anew: they keep no earlier day that could be compared with this one."""
+def share(run: Run, people: Sequence[pl.DataFrame]) -> None:
+    """Writes every shared table anew: they keep no earlier day that could be compared with this one.
+
+    Args:
+        run: the run.
+        people: `industry.people_cells`, no person in two of them.
+    """
     with run.open_next() as connection:
         told = read(connection, "risk.portfolio").filter(pl.col("as_of") == run.as_of)
-        accounts = read(connection, "status.account_status", columns=ACCOUNTS)
-        customers = read(connection, "core.customers", columns=("source", "customer_id", "person_id"))
-        tables = shared(told, accounts, customers, run.policy) | _screened(connection, run)
+        tables = shared(told, people, run.policy) | _screened(connection, run)
         tables["share.standards"] = side_by_side(run.policy, run.as_of)
         writer = Writer(connection)
         for name, rows in tables.items():

@@ -19,9 +19,10 @@ from transforms.tables import TABLES, own_schema
 STANDINGS = ("status.loan_status", "status.account_status")
 """Tables that a batch tells but for what follows from all loans of a person together."""
 _PERSONS = "status.customer_status"
+_CUSTOMERS = "core.customers"
 _ACCOUNT = ["source", "account_id"]
 _CUSTOMER = ["source", "customer_id"]
-CARRIED_ACCOUNTS = 131_072
+CARRIED_ACCOUNTS = 65_536
 """Accounts that are carried over at once; bounds memory."""
 
 
@@ -31,45 +32,61 @@ def tell_standings(run: Run, lake: Lake, changes: Changes, worked: list[Worked])
     Whoever owes nothing that is late stands as before until the month turns; of them only the date of the row is new.
     """
     parts = {name: [path for each in worked if (path := each.tables.get(name))] for name in STANDINGS}
-    numbers = lake.scan("accounts").select("account_no", *_ACCOUNT).collect()
-    before, now = _customers(run, changes)
     last = run.goes_on_from
     if last is None:
-        _finish(run, changes, parts, None, now)
+        _finish(run, changes, parts, None, _all_customers(run, changes))
         return
+    numbers = lake.scan("accounts").select("account_no", *_ACCOUNT)
     told = None
-    if not carry.turns_a_month(last.as_of, run.as_of):
-        told = _told(run, changes, parts["status.account_status"], numbers, before, now)
-        numbers = numbers.join(told, on=_ACCOUNT, how="semi")
-    _carry_over(run, changes, parts, numbers.join(changes.accounts, on="account_no", how="anti"))
+    if run.tells_all:
+        now = _all_customers(run, changes)
+    else:
+        told, now = _told(run, changes, parts["status.account_status"], numbers)
+        numbers = numbers.join(told.lazy(), on=_ACCOUNT, how="semi")
+    rest = numbers.join(changes.accounts.lazy(), on="account_no", how="anti").collect()
+    _carry_over(run, changes, parts, rest)
     _finish(run, changes, parts, told, now)
 
 
 def _told(
-    run: Run,
-    changes: Changes,
-    standings: list[Path],
-    numbers: pl.DataFrame,
-    before: pl.LazyFrame,
-    now: pl.LazyFrame,
-) -> pl.DataFrame:
-    """source, account_id of the accounts that are told anew: worked on, late, or owed by whom these are owed by."""
-    late = carry.late_accounts(run.lake.scan("state/open_items"), run.as_of).collect()
+    run: Run, changes: Changes, standings: list[Path], numbers: pl.LazyFrame
+) -> tuple[pl.DataFrame, pl.LazyFrame]:
+    """source, account_id of the accounts told anew (worked on, late, or owed by whom these are owed by), and customers.
+
+    Looked up in the warehouse step by step from the accounts that change: nobody else is read. The customers are those
+    of the accounts told, as they will be: source, customer_id, person_id.
+    """
+    late = carry.late_accounts(run.lake.scan("state/open_items"), run.as_of)
+    moving = numbers.join(late, on="account_no", how="semi").select(_ACCOUNT).collect()
+    owners = _scan(standings, "status.account_status").select(*_ACCOUNT, "customer_id")
+    worked_on = changes.accounts.lazy().select(_ACCOUNT).join(owners, on=_ACCOUNT, how="left").collect()
     with run.reader() as connection:
-        accounts = read(connection, "status.account_status", columns=(*_ACCOUNT, "customer_id"))
+
+        def accounts(of: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+            return read(connection, "status.account_status", of, by, (*_ACCOUNT, "customer_id"))
+
+        def customers(of: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+            return read(connection, _CUSTOMERS, of.select(by).unique(), by, (*_CUSTOMER, "person_id"))
+
         # what an earlier run of the same date said of changes is said anew
         again = _changes_of_the_day(run, connection).select(_ACCOUNT)
-    moving = pl.concat([numbers.join(late, on="account_no", how="semi").select(_ACCOUNT), again]).unique()
-    moving = accounts.join(moving, on=_ACCOUNT, how="semi").join(changes.accounts, on=_ACCOUNT, how="anti")
-    owners = _scan(standings, "status.account_status").select(*_ACCOUNT, "customer_id")
-    worked_on = changes.accounts.lazy().select(_ACCOUNT).join(owners, on=_ACCOUNT, how="left")
-    changed = pl.concat([worked_on, moving.lazy()])
-    told = told_together(changed, changes.customers.lazy(), accounts.lazy(), before, now).collect()
-    theirs = accounts.lazy().join(told.lazy(), on=_ACCOUNT, how="semi")
+        moved = accounts(pl.concat([moving, again, changes.accounts.select(_ACCOUNT)]).unique(), _ACCOUNT)
+        theirs = pl.concat([moved, worked_on, accounts(changes.customers, _CUSTOMER)]).select(_CUSTOMER).unique()
+        known = customers(theirs, _CUSTOMER)
+        new = _new_customers(changes).collect()
+        persons = pl.concat([known, new.join(theirs, on=_CUSTOMER, how="semi")]).drop_nulls("person_id")
+        before = pl.concat([known, customers(persons, ["person_id"])]).unique()
+        obligors = pl.concat([theirs, before.select(_CUSTOMER)]).unique()
+        near = pl.concat([moved, accounts(obligors, _CUSTOMER)]).unique()
+    now = pl.concat([new, before.join(changes.customers, on=_CUSTOMER, how="anti")]).lazy()
+    moving = moved.join(changes.accounts, on=_ACCOUNT, how="anti")
+    changed = pl.concat([worked_on, moving]).lazy()
+    told = told_together(changed, changes.customers.lazy(), near.lazy(), before.lazy(), now).collect()
     changes.keys |= dict.fromkeys(STANDINGS, told)
-    changes.keys[_PERSONS] = customer_keys(theirs, before).collect()
+    gone = near.lazy().join(told.lazy(), on=_ACCOUNT, how="semi")
+    changes.keys[_PERSONS] = customer_keys(gone, before.lazy()).collect()
     changes.stamped = (*STANDINGS, _PERSONS)
-    return told
+    return told, now
 
 
 def _carry_over(run: Run, changes: Changes, parts: dict[str, list[Path]], rest: pl.DataFrame) -> None:
@@ -128,15 +145,19 @@ def _changes_of_the_day(run: Run, connection: duckdb.DuckDBPyConnection) -> pl.D
     return read(connection, "status.account_changes", day, ("as_of",))
 
 
-def _customers(run: Run, changes: Changes) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    """source, customer_id, person_id of core.customers: as it was, and as it will be."""
-    table, columns = "core.customers", (*_CUSTOMER, "person_id")
-    now = _scan(changes.replaced.get(table, []), table).select(columns)
+def _all_customers(run: Run, changes: Changes) -> pl.LazyFrame:
+    """source, customer_id, person_id of core.customers as it will be."""
+    now = _new_customers(changes)
     if run.published is None:
-        return now.clear(), now
+        return now
     with run.reader() as connection:
-        before = read(connection, table, columns=columns).lazy()
-    return before, pl.concat([now, before.join(changes.customers.lazy(), on=_CUSTOMER, how="anti")])
+        before = read(connection, _CUSTOMERS, columns=(*_CUSTOMER, "person_id")).lazy()
+    return pl.concat([now, before.join(changes.customers.lazy(), on=_CUSTOMER, how="anti")])
+
+
+def _new_customers(changes: Changes) -> pl.LazyFrame:
+    """source, customer_id, person_id of the customers worked on."""
+    return _scan(changes.replaced.get(_CUSTOMERS, []), _CUSTOMERS).select(*_CUSTOMER, "person_id")
 
 
 def _of(lake: Lake, dataset: str, accounts: pl.DataFrame) -> pl.DataFrame:

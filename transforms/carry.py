@@ -13,7 +13,7 @@ import polars as pl
 
 from transforms.charge_offs import is_charged_off
 from transforms.loan_book import LoanBook
-from transforms.months import month_ends
+from transforms.months import new_ends
 from transforms.next_change import Known, next_change
 from transforms.performance import CODES
 from transforms.policy import Policy
@@ -104,24 +104,13 @@ class Before:
     deferred: pl.DataFrame
 
 
-def turns_a_month(before: date, last_day: date) -> bool:
-    """Whether between two nights every loan gets a month-end, or every string a place more."""
-    return any(_new_ends(before, last_day))
-
-
 def late_accounts(open_items: pl.LazyFrame, last_day: date) -> pl.LazyFrame:
     """account_no of the accounts with an item that is late on the day.
 
     Of accounts that nothing touches they are the only ones whose status differs from the night before, unless the
-    month turns (`turns_a_month`); for the others no more than the date moves on.
+    month turns (`months.turns_a_month`); for the others no more than the date moves on.
     """
     return open_items.filter(pl.col("due_date") < last_day).select("account_no").unique()
-
-
-def _new_ends(before: date, last_day: date) -> tuple[list[date], list[date]]:
-    """Month-ends that are reached after a night, and those whose month is over since: profiles tell of whole months."""
-    ends = month_ends(before, last_day)
-    return [end for end in ends if end > before], [end for end in ends if end < last_day.replace(day=1)]
 
 
 def carry(before: Before, policy: Policy, last_day: date) -> dict[str, pl.DataFrame]:
@@ -129,7 +118,7 @@ def carry(before: Before, policy: Policy, last_day: date) -> dict[str, pl.DataFr
 
     Columns: `tables.own_schema`.
     """
-    ends, past = _new_ends(before.last_day, last_day)
+    ends, past = new_ends(before.last_day, last_day)
     rules = policy.product_frame(before.loan_status["product_code"].to_list())
     loans = before.loan_status.join(
         rules.select("product_code", "grace_days", "pboc_grain"), on="product_code", how="left"

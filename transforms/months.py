@@ -21,6 +21,17 @@ def last_month_end(last_day: date) -> date:
     return following.replace(day=1) - timedelta(days=1)
 
 
+def new_ends(before: date, last_day: date) -> tuple[list[date], list[date]]:
+    """Month-ends that are reached after a night, and those whose month is over since: profiles tell of whole months."""
+    ends = month_ends(before, last_day)
+    return [end for end in ends if end > before], [end for end in ends if end < last_day.replace(day=1)]
+
+
+def turns_a_month(before: date, last_day: date) -> bool:
+    """Whether between two nights every loan gets a month-end, or every string a place more."""
+    return any(new_ends(before, last_day))
+
+
 def month_number(day: pl.Expr) -> pl.Expr:
     """Number of the day's month: neighbours differ by one."""
     return day.dt.year() * 12 + day.dt.month().cast(pl.Int32)

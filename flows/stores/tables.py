@@ -52,6 +52,12 @@ def ddl(table: Table) -> list[str]:
     ]
 
 
+SPREAD_ROWS = 16_384
+"""Rows of a part that are held before they are written."""
+RENEWED_AT_ONCE = 300_000
+"""Rows that are updated at once: DuckDB holds what they change until it has written it, and cannot spill it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Writer:
     """Writes rows with inside names into the tables of an open next file."""
@@ -108,7 +114,9 @@ class Writer:
             self.append_files(table, paths)
             return
         new = ", ".join(f"{name} = n.{name}" for name in columns if name not in own)
-        self.connection.execute(f"UPDATE {table} t SET {new} FROM renewed n WHERE {_same('t', 'n', own)}")
+        for first in range(0, count(self.connection, "renewed"), RENEWED_AT_ONCE):
+            some = f"(FROM renewed WHERE rowid BETWEEN {first} AND {first + RENEWED_AT_ONCE - 1})"
+            self.connection.execute(f"UPDATE {table} t SET {new} FROM {some} n WHERE {_same('t', 'n', own)}")
         self.connection.execute(
             f"DELETE FROM {table} t USING {worked} w WHERE {_same('t', 'w', key)}"
             f" AND NOT EXISTS (FROM renewed n WHERE {_same('t', 'n', own)})"
@@ -168,6 +176,51 @@ def _outside(field: Field) -> str:
     return f"CAST({field.inside} AS {field.duckdb_type}) AS {field.name}"
 
 
+def _fields(table: str, columns: Sequence[str] | None) -> list[Field]:
+    """The fields of some columns, by their names outside; None: all."""
+    return [field for field in TABLES[table].fields if columns is None or field.name in columns]
+
+
+def _inside(fields: Sequence[Field]) -> str:
+    """SQL of columns of a table `t` with their names and types inside."""
+    return ", ".join(
+        f"CAST(t.{field.name} * 100 AS BIGINT) AS {field.inside}" if field.kind is Kind.AMOUNT else f"t.{field.name}"
+        for field in fields
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Rows of a table with inside names in Parquet files, a folder for each part."""
+
+    table: str
+    columns: tuple[str, ...]
+    """Those wanted, by their names outside."""
+    folder: Path
+
+    def write(self, connection: duckdb.DuckDBPyConnection, part: str, joined: str = "") -> None:
+        """Puts each row of the table, which is read once, into its part.
+
+        Args:
+            connection: to the warehouse.
+            part: SQL of a row's part.
+            joined: SQL of what else stands behind FROM; the table is `t`.
+        """
+        self.folder.mkdir(parents=True)
+        connection.execute(f"SET partitioned_write_flush_threshold = {SPREAD_ROWS}")
+        rows = f"SELECT {_inside(_fields(self.table, self.columns))}, {part} AS part FROM {self.table} t {joined}"
+        written = "FORMAT parquet, COMPRESSION lz4, PARTITION_BY (part), OVERWRITE_OR_IGNORE"
+        connection.execute(f"COPY ({rows}) TO '{quoted(str(self.folder))}' ({written})")
+
+    def read(self, part: int) -> pl.DataFrame:
+        """The rows of a part, with inside types."""
+        paths = sorted((self.folder / f"part={part}").glob("*.parquet"))
+        types = pl.Schema({field.inside: field.polars_type for field in _fields(self.table, self.columns)})
+        if not paths:
+            return types.to_frame()
+        return pl.read_parquet(paths, hive_partitioning=False).select(types.names()).cast(types)
+
+
 def read(
     connection: duckdb.DuckDBPyConnection,
     table: str,
@@ -186,12 +239,8 @@ def read(
         columns: the columns wanted, by their names outside; None: all.
         within: only rows between two days, both included, by column.
     """
-    fields = [field for field in TABLES[table].fields if columns is None or field.name in columns]
-    wanted = ", ".join(
-        f"CAST(t.{field.name} * 100 AS BIGINT) AS {field.inside}" if field.kind is Kind.AMOUNT else f"t.{field.name}"
-        for field in fields
-    )
-    query = f"SELECT {wanted} FROM {table} t"
+    fields = _fields(table, columns)
+    query = f"SELECT {_inside(fields)} FROM {table} t"
     if of is not None:
         connection.register("wanted_rows", of.select(list(by)).to_arrow())
         query += " SEMI JOIN wanted_rows w ON " + " AND ".join(f"t.{name} = w.{name}" for name in by)

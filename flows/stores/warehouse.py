@@ -136,12 +136,19 @@ class Warehouse:
         )
 
     @contextmanager
-    def reader(self, path: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A read-only connection to the published file, or to another one of this warehouse."""
+    def reader(self, path: Path | None = None, memory: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A read-only connection to the published file, or to another one of this warehouse.
+
+        Args:
+            path: the other one.
+            memory: what DuckDB may hold of it; default: as much as it likes.
+        """
         path = path or self.file
         if not path.exists():
             raise WrongUse(f"There is no warehouse at {path} yet: run `tally nightly` first.")
-        connection = duckdb.connect(str(path), read_only=True)
+        connection = duckdb.connect(
+            str(path), read_only=True, config={"memory_limit": memory} if memory is not None else {}
+        )
         try:
             yield connection
         finally:

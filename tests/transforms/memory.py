@@ -19,14 +19,15 @@ from transforms.aggregates.all_risk import (
     month_ended,
     risk,
     standing,
+    standing_cells,
 )
 from transforms.aggregates.kept import Cells, together, without
 from transforms.arrivals import Held, added, links, mark
 from transforms.feeds import FEEDS, Feed
-from transforms.months import last_month_end
+from transforms.months import last_month_end, turns_a_month
 from transforms.obligors import customer_keys, finish, told_together
 from transforms.policy import Policy
-from transforms.sharing.industry import shared
+from transforms.sharing.industry import people_cells, shared
 from transforms.sharing.screening import columns, screen
 from transforms.sharing.side_by_side import side_by_side
 from transforms.tables import TABLES
@@ -203,7 +204,7 @@ class Memory:
     ) -> pl.DataFrame:
         """source, account_id of the accounts whose status is told anew."""
         account = ["source", "account_id"]
-        if self.as_of is None or owned is None or carry.turns_a_month(self.as_of, as_of):
+        if self.as_of is None or owned is None or turns_a_month(self.as_of, as_of):
             return names.select(account)
         accounts = self.tables["status.account_status"].select(*account, "customer_id")
         late = carry.late_accounts(self.state["open_items"].lazy(), as_of).collect()["account_no"].to_list()
@@ -291,9 +292,10 @@ class Memory:
                 others = everyone.join(worked, on=["source", "account_id"], how="anti")
                 recent = self._recent(self._published(self.tables, others), self.as_of, as_of)
                 self.sums = together(self.sums, kept_sums([recent], as_of, behind=self.as_of))
-        self.tables |= risk(standing([said], as_of), self.sums, self.policy, as_of)
+        stand = standing([standing_cells(said, self.sums["moves"], self.policy, as_of)])
+        self.tables |= risk(stand, self.sums, self.policy, as_of)
         accounts, customers = self.tables["status.account_status"], self.tables["core.customers"]
-        self.tables |= shared(self.tables["risk.portfolio"], accounts, customers, self.policy)
+        self.tables |= shared(self.tables["risk.portfolio"], [people_cells(accounts, customers)], self.policy)
         self.tables["share.standards"] = side_by_side(self.policy, as_of)
         self.tables |= screen({name: self.tables[name] for name in columns(self.policy)}, self.policy, as_of)
 

@@ -10,9 +10,9 @@ import polars as pl
 import polars.selectors as cs
 
 from transforms.aggregates.collection import collection, collection_cells, recoveries
-from transforms.aggregates.concentration import concentration, owed_by_person
+from transforms.aggregates.concentration import concentration, spread_over_persons, spread_together
 from transforms.aggregates.early_warning import early_warning
-from transforms.aggregates.expected_credit_loss import EXPOSED, expected_credit_loss, exposures
+from transforms.aggregates.expected_credit_loss import LOSS, expected_credit_loss, exposures, loss_cells
 from transforms.aggregates.first_payment_default import first_payment_cells, first_payment_default
 from transforms.aggregates.kept import KEPT, Cells, over, shaped
 from transforms.aggregates.portfolio import BUCKET, bucket_cells, buckets, portfolio, portfolio_cells
@@ -102,6 +102,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "region_code",
         "is_in_credit",
         "is_over_limit",
+        "as_of",
+        "loan_count",
+        "is_past_due",
+        "past_due_amount",
     ),
     "loans": ("source", "loan_id", "origination_date", "principal_amount"),
     "history": (
@@ -126,27 +130,31 @@ _STANDING = {
     "portfolio": CELL,
     "buckets": BUCKET,
     "first_payment": (*CELL, "origination_month"),
-    "exposures": (*CELL, *EXPOSED),
-    "owed": (*CELL, "customer"),
+    "loss": LOSS,
 }
-"""Grain of the cells that are told from where loans stand on the day; everything else in a cell is a sum."""
+"""Grain of the sums that are told from where loans stand on the day; everything else in a row is a sum."""
 
 
-def standing_cells(said: Published, last_day: date) -> Cells:
-    """What some accounts add to the risk tables by where they stand on the day, by the names of `_STANDING`.
+def standing_cells(said: Published, moves: pl.DataFrame, policy: Policy, last_day: date) -> Cells:
+    """What the accounts of some persons add to the risk tables by where they stand on the day.
+
+    By the names of `_STANDING`, and `persons`: `concentration.spread_over_persons`.
 
     Args:
-        said: their published rows: STANDING_PARTS.
+        said: published rows of all accounts of these persons: STANDING_PARTS.
+        moves: `roll_rate.transitions`, of everyone.
+        policy: the rules.
         last_day: the as-of date.
     """
     loans = _started(said)
+    exposed = _collected({"exposures": exposures(loans, last_day)})["exposures"]
     return _collected(
         {
+            "loss": loss_cells(exposed, moves, policy, last_day).lazy(),
             "portfolio": portfolio_cells(loans, said.account_status),
             "buckets": bucket_cells(loans),
             "first_payment": first_payment_cells(loans, last_day),
-            "exposures": exposures(loans, last_day),
-            "owed": owed_by_person(loans, said.customers),
+            "persons": spread_over_persons(loans, said.customers),
         }
     )
 
@@ -183,9 +191,11 @@ def _collected(frames: dict[str, pl.LazyFrame]) -> Cells:
     return {name: rows.cast({cs.categorical(): pl.String}).collect() for name, rows in frames.items()}
 
 
-def standing(parts: Iterable[Published], last_day: date) -> Cells:
-    """`standing_cells` of all parts together; all rows of an account stand in one part, and there is at least one."""
-    return _summed((standing_cells(said, last_day) for said in parts), _STANDING)
+def standing(parts: Iterable[Cells]) -> Cells:
+    """`standing_cells` of all parts together: one at least, and all accounts of a person stand in one."""
+    told = list(parts)
+    spread = spread_together(cells["persons"] for cells in told)
+    return {**_summed(told, _STANDING), "persons": spread}
 
 
 def kept_sums(parts: Iterable[Published], last_day: date, behind: date | None = None) -> Cells:
@@ -195,7 +205,7 @@ def kept_sums(parts: Iterable[Published], last_day: date, behind: date | None = 
 
 
 def _summed(parts: Iterable[Cells], keys: Mapping[str, Collection[str]]) -> Cells:
-    """Added up once: cells are few but for those of persons, which would be grouped again and again."""
+    """Added up once, at the end."""
     told = list(parts)
     return {name: added([cells[name] for cells in told], key) for name, key in keys.items()}
 
@@ -217,8 +227,8 @@ def risk(standing: Cells, kept: Cells, policy: Policy, last_day: date) -> dict[s
         "risk.vintage": vintage(kept["vintage"].lazy(), last_day),
         "risk.roll_rate": rolls.lazy(),
         "risk.first_payment_default": first_payment_default(standing["first_payment"].lazy()),
-        "risk.expected_credit_loss": expected_credit_loss(standing["exposures"], moves, policy, last_day).lazy(),
-        "risk.concentration": concentration(standing["owed"].lazy()),
+        "risk.expected_credit_loss": expected_credit_loss(standing["loss"].lazy()),
+        "risk.concentration": concentration(standing["persons"].lazy(), standing["portfolio"].lazy()),
         "risk.early_warning": early_warning(rolls, policy).lazy(),
         "risk.collection": collection(kept["collection"].lazy(), last_day),
     }

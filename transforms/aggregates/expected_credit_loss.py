@@ -20,8 +20,7 @@ _YEAR = 12
 _PERFORMING, _IN_DEFAULT = 1, 3
 _EXACT_DIGITS = 7
 """Digits of a cent that are told; what lies behind them is the noise of binary fractions."""
-
-
+LOSS = (*CELL, "ifrs9_stage", "stress_factor")
 EXPOSED = ("ifrs9_stage", "state", "horizon", "exposure_cents")
 
 
@@ -50,12 +49,12 @@ def exposures(loans: pl.LazyFrame, last_day: date) -> pl.LazyFrame:
     )
 
 
-def expected_credit_loss(loans: pl.DataFrame, moves: pl.DataFrame, policy: Policy, last_day: date) -> pl.DataFrame:
-    """One row per slice, stage and stress factor: risk.expected_credit_loss but for as_of and policy_version.
+def loss_cells(loans: pl.DataFrame, moves: pl.DataFrame, policy: Policy, last_day: date) -> pl.DataFrame:
+    """One row per LOSS: loans, their exposure and their expected loss, which is rounded to cents loan by loan.
 
     Args:
         loans: `exposures`.
-        moves: `roll_rate.transitions`.
+        moves: `roll_rate.transitions`, of all loans.
         policy: loss given default by product, months pooled, discount rate, stress factors.
         last_day: the as-of date.
     """
@@ -80,10 +79,17 @@ def expected_credit_loss(loans: pl.DataFrame, moves: pl.DataFrame, policy: Polic
                 expected_loss_cents=(rounded * pl.col("loan_count")).sum(),
             )
         )
-    return (
-        one_at_a_time(pl.concat(parts).lazy(), ["ifrs9_stage", "stress_factor"])
-        .with_columns(coverage_rate=rate("expected_loss_cents", "exposure_cents"))
-        .collect()
+    return pl.concat(parts)
+
+
+def expected_credit_loss(cells: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per slice, stage and stress factor: risk.expected_credit_loss but for as_of and policy_version.
+
+    Args:
+        cells: `loss_cells`.
+    """
+    return one_at_a_time(cells, LOSS[len(CELL) :]).with_columns(
+        coverage_rate=rate("expected_loss_cents", "exposure_cents")
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
-from transforms.aggregates.slices import SLICES
+from transforms.aggregates.slices import SLICES, added
 from transforms.policy import Policy
 from transforms.sharing.suppression import suppressed
 from transforms.tables import ALL, TABLES
@@ -15,28 +17,12 @@ _FIGURES = ("loan_count", "account_count", "outstanding_principal_cents", "past_
 _OVERLAP = ("lenders", "late_lenders")
 
 
-ACCOUNTS = (
-    "source",
-    "customer_id",
-    "as_of",
-    "currency",
-    "lender_id",
-    "loan_count",
-    "is_past_due",
-    "past_due_amount",
-)
-"""Columns of status.account_status that are looked at, by their names outside."""
-
-
-def shared(
-    risk_portfolio: pl.DataFrame, account_status: pl.DataFrame, customers: pl.DataFrame, policy: Policy
-) -> dict[str, pl.DataFrame]:
+def shared(risk_portfolio: pl.DataFrame, people: Sequence[pl.DataFrame], policy: Policy) -> dict[str, pl.DataFrame]:
     """Every shared aggregate of a day, as it is published.
 
     Args:
         risk_portfolio: risk.portfolio of that day.
-        account_status: status.account_status, the columns ACCOUNTS.
-        customers: core.customers: source, customer_id, person_id.
+        people: `people_cells`, of parts that are everybody together.
         policy: says how many people a cell must have.
     """
     least = policy.sharing.least_people
@@ -44,7 +30,7 @@ def shared(
     tables = {
         "share.portfolio": pool,
         "share.lender_comparison": lender_comparison(pool),
-        "share.overlap": overlap(account_status, customers, least),
+        "share.overlap": overlap(people, least),
     }
     return {
         name: rows.with_columns(policy_version=pl.lit(policy.version))
@@ -82,15 +68,14 @@ def lender_comparison(shared: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def overlap(account_status: pl.DataFrame, customers: pl.DataFrame, least: int) -> pl.DataFrame:
-    """One row per currency, lenders a person has loans at, and lenders the person is late at; and ALL of both.
+def people_cells(account_status: pl.DataFrame, customers: pl.DataFrame) -> pl.DataFrame:
+    """One row per day, currency, lenders a person has loans at, and lenders it is late at: people and cents past due.
 
     A person is who has the same person_id everywhere; without one, a customer of one source is a person.
 
     Args:
-        account_status: source, customer_id, as_of, currency, lender_id, loan_count, is_past_due, past_due_cents.
-        customers: source, customer_id, person_id.
-        least: fewest people that a cell may show.
+        account_status: status.account_status of all accounts of some persons.
+        customers: core.customers of these.
     """
     whose = pl.coalesce("person_id", pl.format("{}\n{}", "source", "customer_id"))
     people = (
@@ -104,10 +89,21 @@ def overlap(account_status: pl.DataFrame, customers: pl.DataFrame, least: int) -
         )
         .with_columns(pl.col(_OVERLAP).cast(pl.String))
     )
+    return people.group_by(*_NOW, *_OVERLAP).agg(
+        person_count=pl.len().cast(pl.Int64), past_due_cents=pl.col("past_due_cents").sum()
+    )
+
+
+def overlap(people: Sequence[pl.DataFrame], least: int) -> pl.DataFrame:
+    """One row per currency, lenders a person has loans at, and lenders the person is late at; and ALL of both.
+
+    Args:
+        people: `people_cells`, no person in two of them; one at least.
+        least: fewest people that a cell may show.
+    """
+    told = pl.concat(people)
     cells = [
-        people.with_columns(pl.lit(ALL).alias(name) for name in blanked)
-        .group_by(*_NOW, *_OVERLAP)
-        .agg(person_count=pl.len().cast(pl.Int64), past_due_cents=pl.col("past_due_cents").sum())
+        added([told.with_columns(pl.lit(ALL).alias(name) for name in blanked)], (*_NOW, *_OVERLAP))
         for blanked in ((), ("lenders",), ("late_lenders",), _OVERLAP)
     ]
     marked = suppressed(pl.concat(cells), _NOW, _OVERLAP, "person_count", least)

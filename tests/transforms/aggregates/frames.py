@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from transforms.aggregates.all_risk import SOURCES, Published, kept_sums, risk, standing
+from transforms.aggregates.all_risk import SOURCES, Published, kept_sums, risk, standing, standing_cells
 from transforms.months import month_ends
 from transforms.policy import LossPolicy, Policy, ProductPolicy
 from transforms.tables import ALL, TABLES
@@ -180,7 +180,9 @@ def published(frames: dict[str, pl.DataFrame]) -> Published:
 
 def all_risk(parts: list[Published], policy: Policy, at: date) -> dict[str, pl.DataFrame]:
     """Every risk table of some accounts, told anew."""
-    return risk(standing(parts, at), kept_sums(parts, at), policy, at)
+    kept = kept_sums(parts, at)
+    stand = standing(standing_cells(said, kept["moves"], policy, at) for said in parts)
+    return risk(stand, kept, policy, at)
 
 
 def told(table: str, *said: Said, at: str, policy: Policy = POLICY) -> list[Row]:

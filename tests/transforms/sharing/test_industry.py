@@ -9,7 +9,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transforms.sharing.industry import RATES, lender_comparison, overlap, portfolio
+from transforms.sharing.industry import RATES, lender_comparison, overlap, people_cells, portfolio
 from transforms.tables import ALL
 
 DAY = date(2026, 9, 30)
@@ -62,7 +62,7 @@ PERSONS = st.dictionaries(
 @given(ACCOUNTS, PERSONS)
 def test_overlap_counts_people(accounts: list[Account], persons: dict[tuple[str, str], str]) -> None:
     """With nothing to hide, it is the plain count of people by lenders and late lenders."""
-    told = overlap(*frames(accounts, persons), least=1)
+    told = overlap([people_cells(*frames(accounts, persons))], least=1)
     lenders: dict[str, set[str]] = {}
     late: dict[str, set[str]] = {}
     owed: Counter[str] = Counter()
@@ -86,7 +86,7 @@ def test_overlap_counts_people(accounts: list[Account], persons: dict[tuple[str,
 
 @given(ACCOUNTS, PERSONS, st.integers(2, 6))
 def test_overlap_shows_nobody_alone(accounts: list[Account], persons: dict[tuple[str, str], str], least: int) -> None:
-    told = overlap(*frames(accounts, persons), least=least)
+    told = overlap([people_cells(*frames(accounts, persons))], least=least)
     shown = told.filter(pl.col("suppression").is_null())
     assert shown.filter(pl.col("person_count") < least).is_empty()
     hidden = told.filter(pl.col("suppression").is_not_null())
