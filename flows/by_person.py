@@ -32,8 +32,9 @@ def by_person(
         connection: to the warehouse.
         asked: the columns wanted by table, by their names outside: tables with an account, and core.customers.
         size: accounts of a part.
-        folder: for the files, which are deleted in the end.
+        folder: for the files; whatever lies there is deleted, at the beginning and in the end.
     """
+    shutil.rmtree(folder, ignore_errors=True)  # a step that failed is tried again
     parts = -(-count(connection, "status.account_status") // size) or 1
     connection.execute(_ACCOUNTS.format(part=_PART.format(customer="c", whose="a", parts=parts)))
     spreads = {table: Spread(table, tuple(columns), folder / table) for table, columns in asked.items()}

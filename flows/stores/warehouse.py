@@ -141,13 +141,17 @@ class Warehouse:
 
         Args:
             path: the other one.
-            memory: what DuckDB may hold of it; default: as much as it likes.
+            memory: what DuckDB may hold of it; default: as much as it likes. For the run that holds the warehouse: what
+                is more goes to a place of its own, since all others spill beside the file, under the same names.
         """
         path = path or self.file
         if not path.exists():
             raise WrongUse(f"There is no warehouse at {path} yet: run `tally nightly` first.")
+        spilled = self.root / ".next-spilled"
         connection = duckdb.connect(
-            str(path), read_only=True, config={"memory_limit": memory} if memory is not None else {}
+            str(path),
+            read_only=True,
+            config={"memory_limit": memory, "temp_directory": str(spilled)} if memory is not None else {},
         )
         try:
             yield connection
@@ -159,7 +163,10 @@ class Warehouse:
         if self.file.exists() and not self._mark.exists():
             self._leave_mark()
         for path in self.root.glob(".next-*"):
-            path.unlink()
+            if path.is_dir():  # what DuckDB had no memory for
+                shutil.rmtree(path)
+            else:
+                path.unlink()
         self.file.with_name("tally.duckdb.wal").unlink(missing_ok=True)
 
     def begin(self, run_id: str, *, fresh: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from unittest import mock
@@ -12,7 +12,8 @@ import pytest
 
 from flows import aggregating, standings
 from flows.invented import Book, write_book, write_night
-from flows.stores import lake
+from flows.run import MEMORY_FOR_ALL, MEMORY_FOR_CHANGES, Run
+from flows.stores import lake, tables
 from flows.stores.tables import read
 from flows.stores.warehouse import Warehouse
 from tests.nights import Bank
@@ -39,6 +40,7 @@ class Nights:
     """How many accounts each night told anew; None: all."""
     behind: list[date | None]
     """Each time that sums by month were told from the warehouse: the day behind which; None: of all months."""
+    runs: list[Run]
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,8 @@ def by_night(tmp_path_factory: pytest.TempPathFactory) -> Nights:
         mock.patch.object(lake, "MOST_DELTAS", 1),
         mock.patch.object(lake, "SORTED_ROWS", 1_000),
         mock.patch.object(standings, "CARRIED_ACCOUNTS", 50),
+        mock.patch.object(tables, "RENEWED_AT_ONCE", 7),
+        mock.patch.object(aggregating, "PART_ACCOUNTS", 30),
         mock.patch.object(standings, "_finish", wraps=standings._finish) as finish,  # noqa: SLF001
         mock.patch.object(aggregating, "kept_sums", wraps=kept_sums) as summed,
     ):
@@ -59,7 +63,8 @@ def by_night(tmp_path_factory: pytest.TempPathFactory) -> Nights:
             bank.night(night.isoformat())
     told = [call.args[3] for call in finish.call_args_list]
     behind = [call.kwargs.get("behind") for call in summed.call_args_list]
-    return Nights(bank, [None if accounts is None else accounts.height for accounts in told], behind)
+    runs = [call.args[0] for call in finish.call_args_list]
+    return Nights(bank, [None if accounts is None else accounts.height for accounts in told], behind, runs)
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +103,13 @@ def test_nights_in_the_middle_of_a_month_tell_some_accounts_anew(by_night: Night
     assert (first, turn, end, turned) == (None, None, None, None)
     assert len(ordinary) == 2
     assert all(told is not None and 0 < told < BOOK.accounts // 2 for told in ordinary), ordinary
+
+
+def test_a_night_that_tells_only_what_changed_needs_less_memory(by_night: Nights) -> None:
+    expected = [MEMORY_FOR_ALL if told is None else MEMORY_FOR_CHANGES for told in by_night.told]
+    assert [run.memory for run in by_night.runs] == expected
+    set_by_hand = [replace(run, settings=run.settings.model_copy(update={"memory": "3GB"})) for run in by_night.runs]
+    assert {run.memory for run in set_by_hand} == {"3GB"}
 
 
 def test_months_that_were_over_are_not_told_again(by_night: Nights) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from flows.stores.warehouse import Warehouse
 from tests.flows.small import GOOD, MONEY, land_base
 from tests.nights import Bank
 from transforms.tables import TABLES
@@ -84,6 +85,18 @@ def test_a_reader_keeps_its_night_while_the_next_is_published(bank: Bank) -> Non
     assert (held, anew) == ("2", "3"), "its night while it is open, the next one once it has closed it"
 
 
+def test_a_run_that_reads_spills_apart_from_other_readers(bank: Bank) -> None:
+    """They all spill beside the file, under the same names."""
+    spilled = bank.warehouse / ".next-spilled"
+    with Warehouse(bank.warehouse).reader(memory="60MB") as connection:
+        connection.execute(
+            "CREATE TEMP TABLE much AS SELECT repeat('x', 50) || hash(i) AS x FROM range(1_500_000) r(i)"
+        )
+        assert list(spilled.iterdir()), "it had to spill"
+    assert not spilled.exists()
+    assert not (bank.warehouse / "tally.duckdb.tmp").exists()
+
+
 def test_leavings_are_swept_at_the_next_start(bank: Bank) -> None:
     """Kept is what the published manifest or its predecessor names; all else in the lake goes."""
     payment(bank, 4, "2026-02-13")
@@ -101,6 +114,7 @@ def test_leavings_are_swept_at_the_next_start(bank: Bank) -> None:
         lake / "manifests" / "2026-02-14.1.json",
         bank.warehouse / ".next-2026-02-14.1.duckdb",
         bank.warehouse / ".next-2026-02-14.1.duckdb.wal",
+        bank.warehouse / ".next-2026-02-14.1.duckdb.tmp" / "duckdb_temp_storage_DEFAULT-0.tmp",
         bank.warehouse / "tally.duckdb.wal",
         bank.warehouse / "work" / "2026-02-14.1" / "left",
     ]

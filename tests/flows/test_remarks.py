@@ -50,3 +50,19 @@ def test_a_row_that_waits_is_no_cause(tmp_path: Path) -> None:
     assert bank.ask("SELECT is_waiting FROM ops.refused_rows") == [(True,)]
     causes = bank.ask("SELECT DISTINCT cause FROM ops.restatements")
     assert causes == [("repayments P (shop/repayments_20260211.csv line 3)",)]
+
+
+def test_a_row_that_an_earlier_night_has_a_later_word_on_is_no_cause(tmp_path: Path) -> None:
+    """A file of the day before comes late: its row of P was replaced already, and the payment behind it restates."""
+    bank = Bank(tmp_path, {})
+    accounts = "account_id,customer_id,product_code,opened_date,credit_limit\nA,C,baitiao,2025-11-01,500.00\n"
+    loans = "loan_id,account_id,installment_no,due_date,principal,order_date\nL,A,1,2025-12-10,100.00,2025-11-10\n"
+    bank.land("accounts_20260210.csv", accounts, "shop")
+    bank.land("installments_20260210.csv", loans, "shop")
+    bank.land("repayments_20260210.csv", MONEY + "P,A,2025-12-15,50.00,payment,L,,\n", "shop")
+    bank.night("2026-02-10")
+    replaced, late = "P,A,2025-12-15,70.00,payment,L,,\n", "Q,A,2025-12-16,50.00,payment,L,,\n"
+    bank.land("repayments_20260209.csv", MONEY + replaced + late, "shop")
+    bank.night("2026-02-11")
+    causes = bank.ask("SELECT DISTINCT cause FROM ops.restatements")
+    assert causes == [("repayments Q (shop/repayments_20260209.csv line 3)",)]
