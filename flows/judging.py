@@ -18,6 +18,7 @@ from flows.errors import CheckFailed
 from flows.refusing import no_refused_rows, refused_rows
 from flows.run import Run
 from flows.staging import Staged, raw_of
+from flows.stores.limited import limited
 from transforms.refusals import FileRefusal
 
 EARLIER_DELIVERIES = 10
@@ -50,8 +51,7 @@ def judge(run: Run, staged: Sequence[Staged]) -> Judged:
     Raises:
         CheckFailed: a check could not be carried out.
     """
-    with duckdb.connect(config={"memory_limit": run.memory}) as connection:
-        connection.execute(f"SET temp_directory = '{run.workplace('spill')}'")
+    with limited(":memory:", run.memory, run.workplace("spill")) as connection:
         connection.register("files", _file_table(staged).to_arrow())
         masked = _mask(run, connection, staged)
         tallies = _tallies(run, connection, staged, masked)

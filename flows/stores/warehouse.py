@@ -21,6 +21,7 @@ import duckdb
 
 from flows.errors import Damaged, Locked, WrongUse
 from flows.stores.durable import flush_folder, write_durably
+from flows.stores.limited import limited
 from transforms.layout import SCHEMA_VERSION
 
 STORAGE_VERSION = "v1.2.0"
@@ -147,16 +148,9 @@ class Warehouse:
         path = path or self.file
         if not path.exists():
             raise WrongUse(f"There is no warehouse at {path} yet: run `tally nightly` first.")
-        spilled = self.root / ".next-spilled"
-        connection = duckdb.connect(
-            str(path),
-            read_only=True,
-            config={"memory_limit": memory, "temp_directory": str(spilled)} if memory is not None else {},
-        )
-        try:
+        spill = self.root / ".next-spilled" if memory is not None else None
+        with limited(str(path), memory, spill, read_only=True) as connection:
             yield connection
-        finally:
-            connection.close()
 
     def sweep(self) -> None:
         """Deletes files of runs that did not publish, and what was left beside the published file."""
@@ -190,11 +184,8 @@ class Warehouse:
     @contextmanager
     def next(self, run_id: str, memory: str) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection to the next file that may write."""
-        connection = duckdb.connect(str(self.next_file(run_id)), config={"memory_limit": memory})
-        try:
+        with limited(str(self.next_file(run_id)), memory) as connection:
             yield connection
-        finally:
-            connection.close()
 
     def publish(self, run_id: str, expected: Mapping[str, int]) -> None:
         """Makes the next file the published one; the rename is the one commit of lake and warehouse.

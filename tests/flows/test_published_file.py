@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from flows.errors import TryAgain
 from flows.stores.warehouse import Warehouse
 from tests.flows.small import GOOD, MONEY, land_base
 from tests.nights import Bank
@@ -95,6 +96,17 @@ def test_a_run_that_reads_spills_apart_from_other_readers(bank: Bank) -> None:
         assert list(spilled.iterdir()), "it had to spill"
     assert not spilled.exists()
     assert not (bank.warehouse / "tally.duckdb.tmp").exists()
+
+
+@pytest.mark.parametrize("memory", ["1MB", "3MB"])
+def test_too_little_memory_is_a_sentence(bank: Bank, tmp_path: Path, memory: str) -> None:
+    """Wherever in the night it is that DuckDB has not enough; what was published stands."""
+    poor = Bank(tmp_path, {"memory": memory})
+    shutil.copytree(bank.root, tmp_path, dirs_exist_ok=True)
+    payment(poor, 9, "2026-02-14")
+    with pytest.raises(TryAgain, match=rf"needed more than the {memory} .* TALLY_MEMORY=4GB, and run the same command"):
+        poor.night("2026-02-14")
+    assert poor.ask(COUNT) == bank.ask(COUNT)
 
 
 def test_leavings_are_swept_at_the_next_start(bank: Bank) -> None:

@@ -1,0 +1,43 @@
+"""DuckDB within a limit of memory: a connection, and a sentence where the limit was too small."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from flows.errors import TryAgain
+
+
+@contextmanager
+def limited(
+    database: str, memory: str | None, spill: Path | None = None, *, read_only: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that is closed in the end.
+
+    Args:
+        database: the file, or ":memory:".
+        memory: what DuckDB may hold before it spills to disk; None: as much as it likes.
+        spill: folder for that; default: beside the file.
+        read_only: whether it only reads.
+
+    Raises:
+        TryAgain: DuckDB needed more than it may hold, of what it cannot spill.
+    """
+    config: dict[str, str | bool | int | float | list[str]] = {}
+    if memory is not None:
+        config["memory_limit"] = memory
+    if spill is not None:
+        config["temp_directory"] = str(spill)
+    connection = duckdb.connect(database, read_only=read_only, config=config)
+    try:
+        yield connection
+    except duckdb.OutOfMemoryException:
+        raise TryAgain(
+            f"DuckDB needed more than the {memory or 'memory of the machine'} that it may hold; nothing was published."
+            " Give it more, say with TALLY_MEMORY=4GB, and run the same command again."
+        ) from None
+    finally:
+        connection.close()
