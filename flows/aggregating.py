@@ -20,11 +20,10 @@ from flows.stores.lake import Lake, LakeWriter, dataset_of_kept
 from flows.stores.tables import Writer, read
 from transforms.aggregates.all_risk import (
     BY_MONTH,
-    COLUMNS,
-    KEPT_PARTS,
+    KEPT_COLUMNS,
     SERIES,
     SOURCES,
-    STANDING_PARTS,
+    STANDING_COLUMNS,
     Published,
     kept_sums,
     month_ended,
@@ -119,9 +118,9 @@ def _of_new_months(run: Run, last_day: date, changes: Changes, connection: duckd
 
 def _by_person(run: Run, connection: duckdb.DuckDBPyConnection) -> Iterator[Published]:
     """What is told of where loans stand on the day, the accounts of some persons at a time."""
-    asked = {SOURCES[name]: COLUMNS[name] for name in STANDING_PARTS}
+    asked = {SOURCES[name]: columns for name, columns in STANDING_COLUMNS.items()}
     for rows in by_person(connection, asked, 2 * PART_ACCOUNTS, run.workplace("by_person")):
-        yield Published(**{name: rows[SOURCES[name]].lazy() for name in STANDING_PARTS})
+        yield Published(**{name: rows[SOURCES[name]].lazy() for name in STANDING_COLUMNS})
 
 
 def _parts(
@@ -134,8 +133,8 @@ def _parts(
 
     def rows(name: str, of: pl.DataFrame) -> pl.LazyFrame:
         within = {BY_MONTH[name]: months} if months and name in BY_MONTH else None
-        return read(connection, SOURCES[name], of, columns=COLUMNS[name], within=within).lazy()
+        return read(connection, SOURCES[name], of, columns=KEPT_COLUMNS[name], within=within).lazy()
 
     for first in range(0, max(accounts.height, 1), size):
         some = accounts.slice(first, size)
-        yield Published(**{name: rows(name, some) for name in KEPT_PARTS})
+        yield Published(**{name: rows(name, some) for name in KEPT_COLUMNS})

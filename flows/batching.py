@@ -14,7 +14,7 @@ from flows.intake import account_feeds, delivery_order
 from flows.refusing import key_text
 from flows.stores import storage
 from flows.stores.lake import Lake
-from transforms.aggregates.all_risk import KEPT_PARTS, SOURCES, Published, kept_cells
+from transforms.aggregates.all_risk import KEPT_COLUMNS, SOURCES, Published, kept_cells
 from transforms.aggregates.kept import Cells
 from transforms.book import Book, keep
 from transforms.feeds import FEEDS, Feed
@@ -94,7 +94,7 @@ def work(batch: Batch) -> Worked:
 
 def _sums(book: Book, last_day: date) -> Cells:
     """What the accounts of a book add to the sums by month, while their rows are at hand."""
-    return kept_cells(Published(**{part: book.tables[SOURCES[part]].lazy() for part in KEPT_PARTS}), last_day)
+    return kept_cells(Published(**{part: book.tables[SOURCES[part]].lazy() for part in KEPT_COLUMNS}), last_day)
 
 
 def _written(batch: Batch, scratch: Path, frames: dict[str, pl.DataFrame]) -> dict[str, Path | None]:

@@ -12,7 +12,7 @@ from tests.slow.deliveries import Delivery, Place, Row
 from transforms import book, carry, restate, versions
 from transforms.aggregates.all_risk import (
     BY_MONTH,
-    KEPT_PARTS,
+    KEPT_COLUMNS,
     SOURCES,
     Published,
     kept_sums,
@@ -268,7 +268,7 @@ class Memory:
         return Published(
             **{
                 part: tables[SOURCES[part]].lazy().join(accounts.lazy().select(account), on=account, how="semi")
-                for part in KEPT_PARTS
+                for part in KEPT_COLUMNS
             }
         )
 

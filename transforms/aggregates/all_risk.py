@@ -55,24 +55,19 @@ SOURCES: dict[str, str] = {
     "defaults": "status.loan_defaults",
 }
 """Where each part of `Published` comes from."""
-STANDING_PARTS = ("loan_status", "account_status", "loans", "customers")
-"""What `standing` asks for."""
-KEPT_PARTS = ("loan_status", "account_status", "loans", "history", "installments", "repayments", "defaults")
-"""What `kept_sums` asks for."""
 BY_MONTH = {"history": "month_end", "installments": "due_date", "repayments": "paid_date"}
 """The day by which a row belongs to a month.
 
 For what accounts add to a month, the rows from the end of the month before to its own are enough; of all other parts,
 all rows.
 """
-COLUMNS: dict[str, tuple[str, ...]] = {
+_LOAN = ("source", "loan_id")
+_PROMISED = (*_LOAN, "origination_date", "principal_amount")
+_PLACED = ("source", "account_id", "customer_id", "currency", "lender_id", "product_code", "region_code")
+STANDING_COLUMNS: dict[str, tuple[str, ...]] = {
     "loan_status": (
-        "as_of",
-        "source",
-        "loan_id",
+        *_LOAN,
         "account_id",
-        "currency",
-        "product_code",
         "dpd",
         "bucket",
         "past_due_amount",
@@ -81,25 +76,15 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "is_settled",
         "past_due_charges_amount",
         "charged_off_on",
-        "charged_off_amount",
         "five_tier",
         "ifrs9_stage",
-        "first_over_30_on",
-        "first_over_60_on",
-        "first_over_90_on",
         "first_due_date",
         "first_late_7_on",
         "first_late_30_on",
         "last_due_date",
     ),
     "account_status": (
-        "source",
-        "account_id",
-        "customer_id",
-        "currency",
-        "lender_id",
-        "product_code",
-        "region_code",
+        *_PLACED,
         "is_in_credit",
         "is_over_limit",
         "as_of",
@@ -107,10 +92,25 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "is_past_due",
         "past_due_amount",
     ),
-    "loans": ("source", "loan_id", "origination_date", "principal_amount"),
+    "loans": _PROMISED,
+    "customers": ("source", "customer_id", "person_id"),
+}
+"""What `standing_cells` and `industry.people_cells` ask for, part by part, by the names outside."""
+KEPT_COLUMNS: dict[str, tuple[str, ...]] = {
+    "loan_status": (
+        *_LOAN,
+        "account_id",
+        "as_of",
+        "charged_off_on",
+        "charged_off_amount",
+        "first_over_30_on",
+        "first_over_60_on",
+        "first_over_90_on",
+    ),
+    "account_status": _PLACED,
+    "loans": _PROMISED,
     "history": (
-        "source",
-        "loan_id",
+        *_LOAN,
         "month_end",
         "dpd",
         "bucket",
@@ -118,12 +118,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "is_settled",
         "is_charged_off",
     ),
-    "installments": ("source", "loan_id", "plan_date", "replaced_on", "due_date", "due_amount", "settled_date"),
-    "repayments": ("source", "loan_id", "paid_date", "amount", "kind", "is_void"),
-    "customers": ("source", "customer_id", "person_id"),
-    "defaults": ("source", "loan_id", "default_since", "default_ends_on", "is_over"),
+    "installments": (*_LOAN, "plan_date", "replaced_on", "due_date", "due_amount", "settled_date"),
+    "repayments": (*_LOAN, "paid_date", "amount", "kind", "is_void"),
+    "defaults": (*_LOAN, "default_since", "default_ends_on", "is_over"),
 }
-"""What of them is needed, by the names outside."""
+"""What `kept_sums` asks for."""
 
 
 _STANDING = {
@@ -141,7 +140,7 @@ def standing_cells(said: Published, moves: pl.DataFrame, policy: Policy, last_da
     By the names of `_STANDING`, and `persons`: `concentration.spread_over_persons`.
 
     Args:
-        said: published rows of all accounts of these persons: STANDING_PARTS.
+        said: published rows of all accounts of these persons: STANDING_COLUMNS.
         moves: `roll_rate.transitions`, of everyone.
         policy: the rules.
         last_day: the as-of date.
@@ -163,7 +162,7 @@ def kept_cells(said: Published, last_day: date, behind: date | None = None) -> C
     """What some accounts add to the sums by month that are kept from night to night: see `kept.KEPT`.
 
     Args:
-        said: their published rows: KEPT_PARTS.
+        said: their published rows: KEPT_COLUMNS.
         last_day: the as-of date.
         behind: only what they add to months that were not over on this day. The rows that BY_MONTH names then suffice.
     """
