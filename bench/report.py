@@ -206,7 +206,7 @@ def _peer_targets(result: Found) -> list[tuple[str, str, str, bool]]:
         return []
     night, other = (_median(runs, "wall_seconds") for runs in (result["first"], peers["duckdb"]["runs"]))
     core, landed, at = _core(result["first"]), _landed(result["first"]), f"at {result['accounts']:,}"
-    rows = [(f"whole first night against DuckDB SQL, {at}", "<= 1.5 x", f"{night / other:.1f} x", night <= 1.5 * other)]
+    rows = [(f"whole first night against DuckDB SQL, {at}", "<= 1.5 x", f"{night / other:.2f} x", night <= 1.5 * other)]
     for peer, wanted in (("duckdb", 2), ("pandas", 25)):
         if peer in peers:
             alone = _median(peers[peer]["from_parquet"], "wall_seconds")
