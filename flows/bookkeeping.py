@@ -118,9 +118,9 @@ def _restate(run: Run, changes: Changes, worked: list[Worked], loans: pl.DataFra
 
 def _causes(run: Run, lake: Lake, loans: pl.DataFrame, waiting: pl.DataFrame) -> pl.DataFrame:
     """Per loan known before: the first new fact of the loan that holds, else of its account, else the policy."""
-    rivals = _rivals(run, lake)
+    order = delivery_order(lake).select("delivery_no", "order_no")
     facts = [
-        _counting(run, lake, feed, rivals).select(
+        _counting(run, lake, feed, order).select(
             "account_no",
             "delivery_no",
             "line_number",
@@ -150,26 +150,19 @@ def _causes(run: Run, lake: Lake, loans: pl.DataFrame, waiting: pl.DataFrame) ->
     )
 
 
-def _rivals(run: Run, lake: Lake) -> pl.DataFrame:
-    """delivery_no, order_no of this run's deliveries and of all whose rows may count before theirs: what comes later.
-
-    Mostly none does, and none of the facts of earlier nights is looked at.
-    """
-    new = lake.scan("deliveries").filter(pl.col("run_no") == run.run_no).select("delivery_no").collect()
-    order = delivery_order(lake).select("delivery_no", "order_no")
-    first = order.join(new, on="delivery_no", how="semi")["order_no"].min()
-    return order.filter(pl.col("order_no") >= first)
-
-
-def _counting(run: Run, lake: Lake, feed: Feed, rivals: pl.DataFrame) -> pl.LazyFrame:
+def _counting(run: Run, lake: Lake, feed: Feed, order: pl.DataFrame) -> pl.LazyFrame:
     """The facts of a feed that this run added and that count: of one key the last in order alone, or every version."""
     new = new_facts(run, lake, feed.name)
-    if feed.keeps_versions:
+    theirs = new.select("delivery_no").unique().collect()
+    if feed.keeps_versions or theirs.is_empty():
         return new
     key = ["source", *feed.key]
+    # only what comes later can count instead: mostly that is nothing, and no fact of an earlier night is looked at
+    first = order.join(theirs, on="delivery_no", how="semi")["order_no"].min()
+    rivals = order.filter(pl.col("order_no") >= first)
     return (
         lake.scan(f"facts/{feed.name}")
-        .filter(pl.col("delivery_no").is_in(rivals["delivery_no"].to_list()))
+        .filter(pl.col("delivery_no").is_in(rivals["delivery_no"].implode()))
         .join(new.select(key).unique(), on=key, how="semi", nulls_equal=True)
         .join(rivals.lazy(), on="delivery_no")
         .sort("order_no", "line_number")

@@ -26,13 +26,13 @@ def limited(
     Raises:
         TryAgain: DuckDB needed more than it may hold, of what it cannot spill.
     """
-    config: dict[str, str | bool | int | float | list[str]] = {}
-    if memory is not None:
-        config["memory_limit"] = memory
-    if spill is not None:
-        config["temp_directory"] = str(spill)
-    connection = duckdb.connect(database, read_only=read_only, config=config)
+    # told once it is open: connections of one process to one file must be opened alike, and others are
+    connection = duckdb.connect(database, read_only=read_only)
     try:
+        if memory is not None:
+            connection.execute("SET memory_limit = ?", [memory])
+        if spill is not None:
+            connection.execute("SET temp_directory = ?", [str(spill)])
         yield connection
     except duckdb.OutOfMemoryException:
         raise TryAgain(
