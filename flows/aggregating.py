@@ -37,9 +37,11 @@ from transforms.months import last_month_end
 from transforms.sharing.industry import people_cells
 
 PART_ACCOUNTS = 65_536
-"""Accounts whose rows are held at once; bounds memory. Each part reads through whole tables."""
+"""Accounts whose rows of all months are held at once; bounds memory. Each part reads through whole tables."""
 MONTH_ACCOUNTS = 4 * PART_ACCOUNTS
 """The same of the rows of one month."""
+DAY_ACCOUNTS = 2 * PART_ACCOUNTS
+"""The same of the rows of the day, each of which is read once."""
 _ACCOUNT = ("source", "account_id")
 
 
@@ -119,7 +121,7 @@ def _of_new_months(run: Run, last_day: date, changes: Changes, connection: duckd
 def _by_person(run: Run, connection: duckdb.DuckDBPyConnection) -> Iterator[Published]:
     """What is told of where loans stand on the day, the accounts of some persons at a time."""
     asked = {SOURCES[name]: columns for name, columns in STANDING_COLUMNS.items()}
-    for rows in by_person(connection, asked, 2 * PART_ACCOUNTS, run.workplace("by_person")):
+    for rows in by_person(connection, asked, DAY_ACCOUNTS, run.workplace("by_person")):
         yield Published(**{name: rows[SOURCES[name]].lazy() for name in STANDING_COLUMNS})
 
 

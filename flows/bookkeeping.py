@@ -153,8 +153,10 @@ def _causes(run: Run, lake: Lake, loans: pl.DataFrame, waiting: pl.DataFrame) ->
 def _counting(run: Run, lake: Lake, feed: Feed, order: pl.DataFrame) -> pl.LazyFrame:
     """The facts of a feed that this run added and that count: of one key the last in order alone, or every version."""
     new = new_facts(run, lake, feed.name)
+    if feed.keeps_versions:
+        return new
     theirs = new.select("delivery_no").unique().collect()
-    if feed.keeps_versions or theirs.is_empty():
+    if theirs.is_empty():
         return new
     key = ["source", *feed.key]
     # only what comes later can count instead: mostly that is nothing, and no fact of an earlier night is looked at

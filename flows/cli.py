@@ -96,7 +96,8 @@ _GIVES_BACK = ("_RJEM_MALLOC_CONF", "background_thread:true,dirty_decay_ms:500,m
 
 def main() -> None:
     """Runs the command; a user's mistake ends with one sentence and its exit code, never with a traceback."""
-    os.environ.setdefault(*_GIVES_BACK)
+    if sys.platform == "linux":  # elsewhere the allocator knows no such thread, and would say so
+        os.environ.setdefault(*_GIVES_BACK)
     try:
         app()
     except TallyError as error:

@@ -13,13 +13,13 @@ from flows.errors import TryAgain
 
 @contextmanager
 def limited(
-    database: str, memory: str | None, spill: Path | None = None, *, read_only: bool = False
+    database: str, memory: str, spill: Path | None = None, *, read_only: bool = False
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that is closed in the end.
 
     Args:
         database: the file, or ":memory:".
-        memory: what DuckDB may hold before it spills to disk; None: as much as it likes.
+        memory: what DuckDB may hold before it spills to disk.
         spill: folder for that; default: beside the file.
         read_only: whether it only reads.
 
@@ -29,15 +29,14 @@ def limited(
     # told once it is open: connections of one process to one file must be opened alike, and others are
     connection = duckdb.connect(database, read_only=read_only)
     try:
-        if memory is not None:
-            connection.execute("SET memory_limit = ?", [memory])
+        connection.execute("SET memory_limit = ?", [memory])
         if spill is not None:
             connection.execute("SET temp_directory = ?", [str(spill)])
         yield connection
     except duckdb.OutOfMemoryException:
         raise TryAgain(
-            f"DuckDB needed more than the {memory or 'memory of the machine'} that it may hold; nothing was published."
-            " Give it more, say with TALLY_MEMORY=4GB, and run the same command again."
+            f"DuckDB needed more than the {memory} of memory that it may hold; nothing was published. "
+            "Give it more, say with TALLY_MEMORY=4GB, and run the same command again."
         ) from None
     finally:
         connection.close()

@@ -107,14 +107,13 @@ class Writer:
         files = ", ".join(f"'{quoted(str(path))}'" for path in paths)
         rows = f"SELECT {values} FROM read_parquet([{files}])" if paths else f"FROM {table} LIMIT 0"
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE renewed AS {rows}")
-        if count(self.connection, "renewed") > count(
-            self.connection, f"(SELECT DISTINCT {', '.join(own)} FROM renewed)"
-        ):
+        renewed = count(self.connection, "renewed")
+        if renewed > count(self.connection, f"(SELECT DISTINCT {', '.join(own)} FROM renewed)"):
             self.delete(table, worked, key)
             self.append_files(table, paths)
             return
         new = ", ".join(f"{name} = n.{name}" for name in columns if name not in own)
-        for first in range(0, count(self.connection, "renewed"), RENEWED_AT_ONCE):
+        for first in range(0, renewed, RENEWED_AT_ONCE):
             some = f"(FROM renewed WHERE rowid BETWEEN {first} AND {first + RENEWED_AT_ONCE - 1})"
             self.connection.execute(f"UPDATE {table} t SET {new} FROM {some} n WHERE {_same('t', 'n', own)}")
         self.connection.execute(

@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -148,8 +148,11 @@ class Warehouse:
         path = path or self.file
         if not path.exists():
             raise WrongUse(f"There is no warehouse at {path} yet: run `tally nightly` first.")
-        spill = self.root / ".next-spilled" if memory is not None else None
-        with limited(str(path), memory, spill, read_only=True) as connection:
+        if memory is None:
+            with closing(duckdb.connect(str(path), read_only=True)) as connection:
+                yield connection
+            return
+        with limited(str(path), memory, self.root / ".next-spilled", read_only=True) as connection:
             yield connection
 
     def sweep(self) -> None:

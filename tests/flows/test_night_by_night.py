@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -41,6 +42,8 @@ class Nights:
     behind: list[date | None]
     """Each time that sums by month were told from the warehouse: the day behind which; None: of all months."""
     runs: list[Run]
+    whole: Counter[str]
+    """Tables of which all rows were read to tell the standings, and how often."""
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +57,8 @@ def by_night(tmp_path_factory: pytest.TempPathFactory) -> Nights:
         mock.patch.object(standings, "CARRIED_ACCOUNTS", 50),
         mock.patch.object(tables, "RENEWED_AT_ONCE", 7),
         mock.patch.object(aggregating, "PART_ACCOUNTS", 30),
+        mock.patch.object(aggregating, "DAY_ACCOUNTS", 60),
+        mock.patch.object(standings, "read", wraps=read) as looked_up,
         mock.patch.object(standings, "_finish", wraps=standings._finish) as finish,  # noqa: SLF001
         mock.patch.object(aggregating, "kept_sums", wraps=kept_sums) as summed,
     ):
@@ -64,7 +69,8 @@ def by_night(tmp_path_factory: pytest.TempPathFactory) -> Nights:
     told = [call.args[3] for call in finish.call_args_list]
     behind = [call.kwargs.get("behind") for call in summed.call_args_list]
     runs = [call.args[0] for call in finish.call_args_list]
-    return Nights(bank, [None if accounts is None else accounts.height for accounts in told], behind, runs)
+    whole = Counter(call.args[1] for call in looked_up.call_args_list if len(call.args) < 3 or call.args[2] is None)
+    return Nights(bank, [None if accounts is None else accounts.height for accounts in told], behind, runs, whole)
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +109,11 @@ def test_nights_in_the_middle_of_a_month_tell_some_accounts_anew(by_night: Night
     assert (first, turn, end, turned) == (None, None, None, None)
     assert len(ordinary) == 2
     assert all(told is not None and 0 < told < BOOK.accounts // 2 for told in ordinary), ordinary
+
+
+def test_nights_in_the_middle_of_a_month_look_nobody_up_whom_nothing_concerns(by_night: Nights) -> None:
+    for_all = sum(told is None for told in by_night.told[1:])  # before the first there is nothing to read
+    assert by_night.whole == {"core.customers": for_all, "status.account_status": for_all}
 
 
 def test_a_night_that_tells_only_what_changed_needs_less_memory(by_night: Nights) -> None:

@@ -104,7 +104,9 @@ def test_too_little_memory_is_a_sentence(bank: Bank, tmp_path: Path, memory: str
     poor = Bank(tmp_path, {"memory": memory})
     shutil.copytree(bank.root, tmp_path, dirs_exist_ok=True)
     payment(poor, 9, "2026-02-14")
-    with pytest.raises(TryAgain, match=rf"needed more than the {memory} .* TALLY_MEMORY=4GB, and run the same command"):
+    with pytest.raises(
+        TryAgain, match=rf"needed more than the {memory} of memory .* TALLY_MEMORY=4GB, and run the same command"
+    ):
         poor.night("2026-02-14")
     assert poor.ask(COUNT) == bank.ask(COUNT)
 

@@ -35,13 +35,19 @@ def test_unknown_columns_that_the_policy_lets_stand(tmp_path: Path, rule: str, s
         assert all("Kept in the file but not read" in reason for reason in reasons)
 
 
-def test_a_row_that_waits_is_no_cause(tmp_path: Path) -> None:
-    """A reversal of nothing stands before the late payment in the file; the payment restates, the reversal waits."""
-    bank = Bank(tmp_path, {})
+def with_a_late_loan(root: Path) -> Bank:
+    """A bank into which a loan has come that was due in December."""
+    bank = Bank(root, {})
     accounts = "account_id,customer_id,product_code,opened_date,credit_limit\nA,C,baitiao,2025-11-01,500.00\n"
     loans = "loan_id,account_id,installment_no,due_date,principal,order_date\nL,A,1,2025-12-10,100.00,2025-11-10\n"
     bank.land("accounts_20260210.csv", accounts, "shop")
     bank.land("installments_20260210.csv", loans, "shop")
+    return bank
+
+
+def test_a_row_that_waits_is_no_cause(tmp_path: Path) -> None:
+    """A reversal of nothing stands before the late payment in the file; the payment restates, the reversal waits."""
+    bank = with_a_late_loan(tmp_path)
     bank.night("2026-02-10")
     waits = "R,A,2025-12-20,9.00,reversal,L,Z,\n"
     late = "P,A,2025-12-15,100.00,payment,L,,\n"
@@ -54,11 +60,7 @@ def test_a_row_that_waits_is_no_cause(tmp_path: Path) -> None:
 
 def test_a_row_that_an_earlier_night_has_a_later_word_on_is_no_cause(tmp_path: Path) -> None:
     """A file of the day before comes late: its row of P was replaced already, and the payment behind it restates."""
-    bank = Bank(tmp_path, {})
-    accounts = "account_id,customer_id,product_code,opened_date,credit_limit\nA,C,baitiao,2025-11-01,500.00\n"
-    loans = "loan_id,account_id,installment_no,due_date,principal,order_date\nL,A,1,2025-12-10,100.00,2025-11-10\n"
-    bank.land("accounts_20260210.csv", accounts, "shop")
-    bank.land("installments_20260210.csv", loans, "shop")
+    bank = with_a_late_loan(tmp_path)
     bank.land("repayments_20260210.csv", MONEY + "P,A,2025-12-15,50.00,payment,L,,\n", "shop")
     bank.night("2026-02-10")
     replaced, late = "P,A,2025-12-15,70.00,payment,L,,\n", "Q,A,2025-12-16,50.00,payment,L,,\n"

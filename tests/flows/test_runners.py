@@ -13,7 +13,7 @@ import pytest
 from distributed import versions
 
 from flows.errors import TryAgain, WrongUse
-from flows.runners import Dask, Here, Processes, runner
+from flows.runners import WORKERS, Dask, Here, Processes, runner
 from tests.flows.servers import cluster, free_port
 
 
@@ -21,6 +21,12 @@ def test_every_task_is_done_once() -> None:
     assert list(Here().map(abs, [-1, 2])) == [1, 2]
     assert list(Processes(2).map(abs, [-1])) == [1]
     assert sorted(Processes(2).map(abs, [-1, 2, -3])) == [1, 2, 3]
+
+
+def test_processes_find_what_workers_need_and_this_one_stays_as_it_was() -> None:
+    before = dict(os.environ)
+    assert set(Processes(2).map(os.getenv, list(WORKERS))) == set(WORKERS.values())
+    assert dict(os.environ) == before
 
 
 def test_a_killed_process_is_a_sentence() -> None:
