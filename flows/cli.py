@@ -102,6 +102,7 @@ def main() -> None:
         app()
     except TallyError as error:
         typer.echo(f"tally: {harmless(str(error))}", err=True)
+        _let_go(error)
         sys.exit(error.exit_code)
     except Exception:  # noqa: BLE001 - whatever it is, the exit code must say that nothing was published
         import traceback
@@ -111,6 +112,16 @@ def main() -> None:
             "tally: This is a mistake of the program; nothing was published. The run may be tried again.", err=True
         )
         sys.exit(EXIT_TRY_AGAIN)
+
+
+def _let_go(error: BaseException) -> None:
+    """Frees what the frames of an error hold: DuckDB prints pages about connections that are there at the very end."""
+    import traceback
+
+    held: BaseException | None = error
+    while held is not None:
+        traceback.clear_frames(held.__traceback__)
+        held = held.__cause__ or held.__context__
 
 
 @app.command()
