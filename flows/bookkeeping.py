@@ -227,9 +227,10 @@ def customers_at(lake: Lake, customers: pl.DataFrame, day: date, known: int | No
         known_facts(lake, feed.name, known)
         .join(customers.lazy(), on=["source", "customer_id"], how="semi")
         .join(delivery_order(lake).lazy(), on="delivery_no")
+        .select(*feed.facts, "business_date", "order_no", "line_number")
+        .collect()
     )
-    spans = versions.spans(facts, feed)
-    rows = versions.valid_at(spans, feed, pl.lit(day)).with_columns(
+    rows = versions.valid_at(versions.spans(facts, feed), feed, day).with_columns(
         valid_from=pl.when(pl.col("valid_from") != versions.BEGINNING).then("valid_from")
     )
-    return rows.select(table.schema.keys()).sort(table.key).collect()
+    return rows.select(table.schema.keys()).sort(table.key)

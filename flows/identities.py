@@ -31,5 +31,5 @@ def identities(lake: Lake, vault: Vault, day: date, known: int | None = None) ->
     rows = vault.scan()
     if known is not None:
         rows = rows.filter(pl.col("run_no") <= known)
-    spans = versions.spans(rows.join(delivery_order(lake).lazy(), on="delivery_no"), IDENTITIES)
-    return versions.valid_at(spans, IDENTITIES, pl.lit(day)).select(COLUMNS).sort("source", "customer_id").collect()
+    spans = versions.spans(rows.join(delivery_order(lake).lazy(), on="delivery_no").collect(), IDENTITIES)
+    return versions.valid_at(spans, IDENTITIES, day).select(COLUMNS).sort("source", "customer_id")

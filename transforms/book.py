@@ -51,11 +51,11 @@ class Working:
 
 def work(facts: dict[str, pl.DataFrame], policy: Policy, last_day: date) -> Working:
     """Works through all accounts that occur in the facts; arguments as of `keep`."""
-    account_versions = versions.spans(facts["accounts"].lazy(), _ACCOUNTS).collect()
-    accounts = standing.account_at(account_versions, pl.lit(last_day))
+    account_versions = versions.spans(facts["accounts"], _ACCOUNTS)
+    accounts = versions.valid_at(account_versions, _ACCOUNTS, last_day)
     allocation = policy.product_frame(accounts["product_code"].to_list()).select("product_code", "allocation")
     resolved = references.resolve(facts, accounts.join(allocation, on="product_code", how="left"))
-    settlement = settle.settle(ledger.build(resolved, accounts, policy))
+    settlement = settle.settle(ledger.build(resolved, accounts, policy), last_day)
     items = _covered_items(settlement, accounts.select("account_no", "currency"), last_day)
     loans = loan_book.keep(settlement, items, resolved.events, policy, last_day)
     return Working(accounts, account_versions, resolved, settlement, items, loans)
@@ -130,7 +130,7 @@ def _covered_items(settlement: settle.Settlement, currencies: pl.DataFrame, last
     return items.with_columns(
         *account_no,
         *looked_up(items, covered, ["item_no"]),
-        *looked_up(items, settlement.settled_dates(last_day), ["item_no"]),
+        *looked_up(items, settlement.settled_dates(), ["item_no"]),
         *looked_up(account_no, currencies, ["account_no"]),
     ).with_columns(
         paid_cents=pl.col("paid_cents").fill_null(0),
@@ -163,7 +163,7 @@ def _account_status(
     moments = accounts.select("account_no", day=pl.lit(last_day))
     rows = standing.account_standing(moments, entries.units, account_versions, loans.today)
     negative = rows.filter(pl.any_horizontal(standing.NEGATIVE_FLAGS)).select("account_no")
-    since = standing.negative_since(settlement, account_versions, negative, last_day)
+    since = standing.negative_since(settlement, loans.story.late, account_versions, negative, last_day)
     started = loans.story.loans
     counted = started.group_by("account_no").agg(loan_count=pl.len().cast(pl.Int64), start=pl.col("start").min())
     starts = accounts.select("account_no").join(counted, on="account_no", how="left")

@@ -10,7 +10,6 @@ from datetime import date
 
 import polars as pl
 
-from transforms import unrolled
 from transforms.ledger import Ledger
 from transforms.policy import Policy
 from transforms.settle import Settlement
@@ -126,8 +125,8 @@ def _open_spells(settlement: Settlement, items: pl.DataFrame, last_day: date) ->
     )
     is_once = pl.Series(settlement.levels.is_regular[big["scope_no"].to_numpy()])
     once = big.filter(is_once).select("unit_no", "due_date", first_day="exists_from", end_day="settled_date")
-    spells = unrolled.open_spells(settlement.irregular, pl.lit(last_day))
-    often = big.filter(~is_once).select("item_no", "unit_no", "due_date").join(spells, on="item_no").drop("item_no")
+    often = big.filter(~is_once).select("item_no", "unit_no", "due_date")
+    often = often.join(settlement.open_spells, on="item_no").drop("item_no")
     return pl.concat([once, often]).filter((pl.col("first_day") < pl.col("end_day")).fill_null(value=True))
 
 

@@ -12,7 +12,7 @@ import polars as pl
 from transforms.feeds import CREDIT_KINDS, FEEDS
 from transforms.lookup import looked_up
 from transforms.refusals import Refusal
-from transforms.versions import latest, stands_alone
+from transforms.versions import hashed, latest, stands_alone
 
 _FEEDS = ("installments", "repayments", "events", "orders")
 _REPAYMENTS = FEEDS["repayments"]
@@ -138,16 +138,14 @@ def _repayments(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """
     rules = (_MISSES_ACCOUNT, _MISSES_LOAN, _NAMES_NO_LOAN)
     names_other = rows["refers_to"].is_not_null()
-    named = rows.filter(names_other).select("source", repayment_id="refers_to").unique()
-    is_plain = stands_alone(rows, _REPAYMENTS) & ~names_other & ~rows.select(_fails(*rules)).to_series()
-    plain, entangled = rows.filter(is_plain), rows.filter(~is_plain)
     key = ["source", "repayment_id"]
-    entangled = pl.concat([entangled, plain.join(named, on=key, how="semi")])
-    winners, waiting = _entangled(entangled.with_columns(_reasons(*rules)))
-    alone = (
-        plain.join(named, on=key, how="anti")
-        .filter(~pl.col("is_deleted"))
-        .with_columns(is_void=pl.lit(value=False), target_loan_no=pl.lit(None, pl.UInt32))
+    named = rows.filter(names_other).select("source", repayment_id="refers_to").select(hashed(key)).to_series()
+    # whose key shares a hash by chance is put with those that are named, which may hold anything
+    is_named = rows.select(hashed(key)).to_series().is_in(named.unique().implode())
+    is_plain = stands_alone(rows, _REPAYMENTS) & ~names_other & ~is_named & ~rows.select(_fails(*rules)).to_series()
+    winners, waiting = _entangled(rows.filter(~is_plain).with_columns(_reasons(*rules)))
+    alone = rows.filter(is_plain & ~rows["is_deleted"]).with_columns(
+        is_void=pl.lit(value=False), target_loan_no=pl.lit(None, pl.UInt32)
     )
     return pl.concat([alone, winners.select(alone.columns)]), waiting
 

@@ -27,6 +27,11 @@ class Settlement:
     """The scopes in which levels do not tell the state."""
     changes: pl.DataFrame
     """Distinct scope_no and day, known ones to come included, on which coverage may change; sorted."""
+    last_day: date
+    """The as-of date."""
+    open_spells: pl.DataFrame
+    """Of the items of irregular scopes, the spells in which they are open up to the last day: `unrolled.open_spells`;
+    an item of any other scope is open once, until it is settled."""
 
     def figures(self, moments: pl.DataFrame) -> pl.DataFrame:
         """One row per unit and day asked: what is owed, what is late (see `unrolled.figures`).
@@ -54,9 +59,9 @@ class Settlement:
             .select("unit_no", "day", *FIGURES)
         )
 
-    def settled_dates(self, last_day: date) -> pl.DataFrame:
+    def settled_dates(self) -> pl.DataFrame:
         """One row per item that is settled by the last day: item_no, settled_date (see `unrolled.settled_dates`)."""
-        settled, is_settled = self.levels.settled(_number(last_day))
+        settled, is_settled = self.levels.settled(_number(self.last_day))
         is_meant = is_settled & self.levels.is_regular[self.levels.scope]
         rows = pl.DataFrame(
             {
@@ -64,7 +69,8 @@ class Settlement:
                 "settled_date": pl.Series(settled[is_meant].astype(np.int32)).cast(pl.Date),
             }
         )
-        return pl.concat([rows, unrolled.settled_dates(self.irregular, pl.lit(last_day))]).sort("item_no")
+        others = unrolled.settled_dates(self.irregular.items, self.open_spells, self.last_day)
+        return pl.concat([rows, others]).sort("item_no")
 
     def covered(self, day: date) -> pl.DataFrame:
         """One row per item that exists on the day: item_no, covered_cents."""
@@ -84,8 +90,8 @@ class Settlement:
         return self.changes.filter(pl.col("day") <= last_day)
 
 
-def settle(ledger: Ledger) -> Settlement:
-    """Prepares a ledger to be asked."""
+def settle(ledger: Ledger, last_day: date) -> Settlement:
+    """Prepares a ledger to be asked: where it stands on any day, and what has been settled by the last one."""
     levels = Levels(ledger)
     irregular = pl.DataFrame({"scope_no": pl.Series(np.flatnonzero(~levels.is_regular), dtype=pl.UInt32)})
     rest = replace(
@@ -94,7 +100,8 @@ def settle(ledger: Ledger) -> Settlement:
         items=ledger.items.join(irregular, on="scope_no", how="semi", maintain_order="left"),
         credits=ledger.credits.join(irregular, on="scope_no", how="semi", maintain_order="left"),
     )
-    return Settlement(ledger, levels, rest, change_days(ledger, pl.lit(date.max)))
+    changes = change_days(ledger, pl.lit(date.max))
+    return Settlement(ledger, levels, rest, changes, last_day, unrolled.open_spells(rest, last_day))
 
 
 def _in_order(moments: pl.DataFrame) -> pl.DataFrame:

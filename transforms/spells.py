@@ -76,10 +76,13 @@ def aged(late: pl.LazyFrame, deferred: pl.LazyFrame, days: int, last_day: date) 
     Returns:
         The columns of `late`; no row where the item never got so old.
     """
+    # deferred days only push the age back: most spells end, or the days do, before it can be reached at all
+    soonest = pl.col("due_date") + pl.duration(days=days)
+    may_be = late.filter(_runs_behind(soonest, last_day))
     return (
-        reached(late, deferred, days)
+        reached(may_be, deferred, days)
         .with_columns(first_day=pl.max_horizontal("first_day", "reached_on"))
-        .filter((pl.col("first_day") < pl.col("end_day")).fill_null(value=True) & (pl.col("first_day") <= last_day))
+        .filter(_runs_behind(pl.col("first_day"), last_day))
         .drop("reached_on")
     )
 
@@ -96,11 +99,12 @@ def reached(late: pl.LazyFrame, deferred: pl.LazyFrame, days: int) -> pl.LazyFra
     """
     wanted = pl.max_horizontal(pl.lit(days), pl.col("grace_days") + 1).cast(pl.Int64)
     aged_on = late.with_columns(wanted=wanted)
-    items = aged_on.select("unit_no", "due_date", "wanted").unique()
+    deferred = deferred.select("unit_no", "first_day", "last_day")
+    items = aged_on.select("unit_no", "due_date", "wanted").join(deferred, on="unit_no", how="semi").unique()
     counted_from = pl.max_horizontal(pl.col("first_day"), pl.col("due_date") + pl.duration(days=1))
     length = (pl.col("last_day") - counted_from).dt.total_days() + 1
     pushes = (
-        items.join(deferred.select("unit_no", "first_day", "last_day"), on="unit_no")
+        items.join(deferred, on="unit_no")
         .with_columns(length=length.clip(0))
         .sort("unit_no", "due_date", "first_day")
         .with_columns(deferred_before=(pl.col("length").cum_sum() - pl.col("length")).over("unit_no", "due_date"))
@@ -118,6 +122,11 @@ def reached(late: pl.LazyFrame, deferred: pl.LazyFrame, days: int) -> pl.LazyFra
         )
         .drop("pushed", "wanted")
     )
+
+
+def _runs_behind(day: pl.Expr, last_day: date) -> pl.Expr:
+    """Whether the spell still runs on a day of its own, and that day has come."""
+    return (day < pl.col("end_day")).fill_null(value=True) & (day <= last_day)
 
 
 def _placed(by: str, day: str) -> pl.Expr:

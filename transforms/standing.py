@@ -7,14 +7,13 @@ from datetime import date
 
 import polars as pl
 
-from transforms.feeds import FEEDS
 from transforms.policy import Policy
 from transforms.settle import FIGURES, Settlement
+from transforms.spells import containing, union
 from transforms.tables import BUCKETS
-from transforms.versions import valid_at
 
-_ACCOUNTS = FEEDS["accounts"]
 NEGATIVE_FLAGS = ("is_in_credit", "is_over_limit", "is_past_due")
+_IS_NEGATIVE = pl.any_horizontal(NEGATIVE_FLAGS)
 
 
 def deferrals(events: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
@@ -55,21 +54,24 @@ def standing(settlement: Settlement, deferred: pl.DataFrame, moments: pl.DataFra
         moments: distinct unit_no, day.
         policy: gives the edges of the buckets.
     """
-    graces = settlement.ledger.units.select("unit_no", "grace_days")
-    rows = settlement.figures(moments).join(graces, on="unit_no", how="left")
-    return days_past_due(rows, deferred, policy)
+    rows = settlement.figures(moments)
+    graces = settlement.ledger.of_units(rows, "grace_days")
+    return days_past_due(rows.with_columns(graces), deferred, policy)
 
 
 def days_past_due(
     rows: pl.DataFrame, deferred: pl.DataFrame, policy: Policy, by: Sequence[str] = ("unit_no",)
 ) -> pl.DataFrame:
-    """The rows (whose, day, oldest_due_date, grace_days) with contractual_dpd, dpd and bucket_no; grace_days gone.
+    """The rows (whose, day, oldest_due_date, grace_days) in order, with contractual_dpd, dpd and bucket_no.
 
     Args:
         rows: one row per loan and day.
         deferred: stretches of deferred days: whose, first_day, last_day.
         policy: gives the edges of the buckets.
         by: the columns that say whose row it is.
+
+    Returns:
+        The columns of the rows but grace_days, and those three.
     """
     overlap = pl.min_horizontal("day", "last_day") - pl.max_horizontal(
         "first_day", pl.col("oldest_due_date") + pl.duration(days=1)
@@ -86,14 +88,13 @@ def days_past_due(
     return (
         rows.lazy()
         .with_columns(
-            contractual_dpd=(pl.col("day") - pl.col("oldest_due_date")).dt.total_days().fill_null(0).cast(pl.Int32)
+            contractual_dpd=(pl.col("day").to_physical() - pl.col("oldest_due_date").to_physical()).fill_null(0)
         )
-        .join(deferred_days, on=[*by, "day"], how="left")
+        .join(deferred_days, on=[*by, "day"], how="left", maintain_order="left")
         .with_columns(dpd=counted)
         .with_columns(dpd=pl.when(pl.col("dpd") > pl.col("grace_days")).then("dpd").otherwise(0))
         .with_columns(bucket_no=bucket_no(policy))
         .drop("grace_days", "deferred_days")
-        .sort(*by, "day")
         .collect()
     )
 
@@ -126,16 +127,15 @@ def account_standing(
     sums = [name for name in FIGURES if name != "oldest_due_date"]
     worst = [name for name in ("dpd", "bucket_no") if name in rows.columns]
     added = (
-        rows.lazy()
-        .join(units.lazy().select("unit_no", "account_no"), on="unit_no")
+        rows.join(units.select("unit_no", "account_no"), on="unit_no")
         .group_by("account_no", "day")
         .agg(pl.col(sums).sum(), pl.col(worst).max())
     )
-    limits = versions.lazy().select("account_no", "valid_from", "order_no", "credit_limit_cents")
     charged = pl.col("outstanding_principal_cents") + pl.col("past_due_charges_cents")
     return (
-        _limits_on(moments.lazy().select("account_no", "day"), limits)
-        .join(added, on=["account_no", "day"], how="left")
+        _limits_on(moments.select("account_no", "day"), versions)
+        .lazy()
+        .join(added.lazy(), on=["account_no", "day"], how="left")
         .with_columns(pl.col(*sums, *worst).fill_null(0))
         .with_columns(available_credit_cents=pl.col("credit_limit_cents") - charged)
         .with_columns(
@@ -148,44 +148,65 @@ def account_standing(
     )
 
 
-def _limits_on(moments: pl.LazyFrame, limits: pl.LazyFrame) -> pl.LazyFrame:
+def _limits_on(moments: pl.DataFrame, versions: pl.DataFrame) -> pl.DataFrame:
     """The moments with the credit limit of the version valid then; before all versions, of the first to start."""
-    limits = limits.sort("valid_from", "order_no")
+    limit = "credit_limit_cents"
+    limits = versions.select("account_no", "valid_from", "order_no", limit).join(moments, on="account_no", how="semi")
+    is_one = pl.col("account_no").is_unique()
+    several = limits.filter(~is_one).sort("valid_from", "order_no")
+    alone = limits.filter(is_one).select("account_no", limit)
+    rows = moments.join(several, on="account_no", how="anti").join(alone, on="account_no", how="left")
+    if several.is_empty():
+        return rows
     # of the versions that start first together, the last in order holds
     is_first = pl.col("valid_from") == pl.col("valid_from").min().over("account_no")
-    first = limits.filter(is_first).unique("account_no", keep="last", maintain_order=True)
-    several = limits.filter(pl.col("account_no").is_duplicated())
-    later = (
-        moments.join(several, on="account_no", how="semi")
+    first = several.filter(is_first).unique("account_no", keep="last", maintain_order=True)
+    by_day = (
+        moments.join(first.select("account_no", first_limit=limit), on="account_no")
         .sort("day")
         .join_asof(
             several, left_on="day", right_on="valid_from", by="account_no", strategy="backward", check_sortedness=False
         )
-        .select("account_no", "day", "credit_limit_cents")
+        .select("account_no", "day", pl.coalesce(limit, "first_limit"))
     )
-    return (
-        moments.join(first.select("account_no", first_limit_cents="credit_limit_cents"), on="account_no", how="left")
-        .join(later, on=["account_no", "day"], how="left")
-        .select("account_no", "day", credit_limit_cents=pl.coalesce("credit_limit_cents", "first_limit_cents"))
-    )
+    return pl.concat([rows, by_day])
 
 
 def negative_since(
-    settlement: Settlement, versions: pl.DataFrame, accounts: pl.DataFrame, last_day: date
+    settlement: Settlement, late: pl.DataFrame, versions: pl.DataFrame, accounts: pl.DataFrame, last_day: date
 ) -> pl.DataFrame:
     """One row per account that is negative: account_no, negative_since.
 
-    The first day of the unbroken spell of any of the three flags. They change only when coverage changes, when an item
-    begins to be late, or when another limit begins to hold; only those days are looked at.
+    The first day of the unbroken spell of any of the three flags. An account whose loans are late is negative for as
+    long as one of them is; unless it was so the day before for another reason, that is the spell.
 
     Args:
         settlement: the settled ledger.
+        late: late spells of loans up to the last day: unit_no, first_day, end_day.
         versions: every version of the accounts with account_no.
         accounts: account_no of the accounts that are negative on the last day.
         last_day: the as-of date.
     """
+    units = settlement.ledger.units.join(accounts.select("account_no"), on="account_no", how="semi")
+    whose = units.select("unit_no", "account_no")
+    spells = union(late.join(whose, on="unit_no").lazy(), by="account_no")
+    since = containing(spells, last_day, by="account_no").select("account_no", negative_since="first_day").collect()
+    eve = since.select("account_no", day=pl.col("negative_since") - pl.duration(days=1))
+    before = _states(settlement, versions, units, eve).filter(_IS_NEGATIVE)
+    short = since.join(before, on="account_no", how="anti")
+    others = accounts.select("account_no").join(short, on="account_no", how="anti")
+    return pl.concat([short, negative_by_days(settlement, versions, others, last_day)]).sort("account_no")
+
+
+def negative_by_days(
+    settlement: Settlement, versions: pl.DataFrame, accounts: pl.DataFrame, last_day: date
+) -> pl.DataFrame:
+    """The same by asking on every day on which a flag may change.
+
+    That is when coverage changes, when an item begins to be late, or when another limit begins to hold.
+    """
     ledger = settlement.ledger
-    units = ledger.units.join(accounts.select("account_no"), on="account_no", how="semi")
+    units = ledger.units.join(accounts, on="account_no", how="semi")
     scopes = units.select("scope_no", "account_no").unique()
     items = ledger.items.join(scopes, on="scope_no")
     days = pl.concat(
@@ -196,15 +217,14 @@ def negative_since(
         ]
     )
     days = days.filter(pl.col("day") <= last_day).unique()
-    moments = units.select("unit_no", "account_no", "start").join(days, on="account_no")
-    moments = moments.filter((pl.col("start") <= pl.col("day")).fill_null(value=True)).select("unit_no", "day")
-    states = account_standing(days, units, versions, settlement.figures(moments))
-    rows = states.lazy().with_columns(is_negative=pl.any_horizontal(NEGATIVE_FLAGS))
+    rows = _states(settlement, versions, units, days).lazy().with_columns(is_negative=_IS_NEGATIVE)
     last_good = pl.col("day").filter(~pl.col("is_negative")).max()
     since = pl.col("day").filter((pl.col("day") > last_good) | last_good.is_null()).min()
-    return rows.group_by("account_no").agg(negative_since=since).drop_nulls().sort("account_no").collect()
+    return rows.group_by("account_no").agg(negative_since=since).drop_nulls().collect()
 
 
-def account_at(versions: pl.DataFrame, day: pl.Expr) -> pl.DataFrame:
-    """One row per account that exists: the version valid on the day."""
-    return valid_at(versions.lazy(), _ACCOUNTS, day).collect()
+def _states(settlement: Settlement, versions: pl.DataFrame, units: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
+    """The accounts of some units on some days (account_no, day): see `account_standing`."""
+    moments = units.select("unit_no", "account_no", "start").join(days, on="account_no")
+    moments = moments.filter((pl.col("start") <= pl.col("day")).fill_null(value=True)).select("unit_no", "day")
+    return account_standing(days, units, versions, settlement.figures(moments))

@@ -6,6 +6,8 @@ same for most ledgers without unrolling; `transforms/settle.py` chooses.
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -223,19 +225,28 @@ def _surplus(ledger: Ledger, scope_days: pl.DataFrame, items: pl.DataFrame) -> p
     )
 
 
-def settled_dates(ledger: Ledger, last_day: pl.Expr) -> pl.DataFrame:
+def settled_dates(items: pl.DataFrame, spells: pl.DataFrame, last_day: date) -> pl.DataFrame:
     """One row per item that is settled: item_no, settled_date.
 
     The first day of the spell, unbroken up to `last_day` (or the last day on which the item exists), in which no more
-    than the tolerance is uncovered. Coverage changes only on days on which money comes in or items come or go.
+    than the tolerance is uncovered.
+
+    Args:
+        items: item_no, exists_from, exists_to.
+        spells: `open_spells` of their ledger.
+        last_day: the as-of date.
     """
-    changes = change_days(ledger, last_day)
-    tolerance = ledger.units.lazy().select("unit_no", "tolerance_cents")
-    is_open = pl.col("due_cents") - pl.col("covered_cents") > pl.col("tolerance_cents")
-    rows = cover(ledger, changes).lazy().join(tolerance, on="unit_no").with_columns(is_open=is_open)
-    last_open = pl.col("day").filter("is_open").max()
-    after = pl.col("day").filter((pl.col("day") > last_open) | last_open.is_null()).min()
-    return rows.group_by("item_no").agg(settled_date=after).drop_nulls().sort("item_no").collect()
+    last = spells.group_by("item_no").agg(pl.col("end_day").max(), is_open=pl.col("end_day").is_null().any())
+    settled_date = pl.coalesce("end_day", "exists_from")
+    return (
+        items.filter(pl.col("exists_from") <= last_day)
+        .join(last, on="item_no", how="left")
+        .filter(~pl.col("is_open").fill_null(value=False))
+        .select("item_no", "exists_to", settled_date=settled_date)
+        .filter((pl.col("settled_date") < pl.col("exists_to")).fill_null(value=True))
+        .select("item_no", "settled_date")
+        .sort("item_no")
+    )
 
 
 def change_days(ledger: Ledger, last_day: pl.Expr) -> pl.DataFrame:
@@ -257,12 +268,13 @@ def change_days(ledger: Ledger, last_day: pl.Expr) -> pl.DataFrame:
     ).filter(pl.col("day") <= last_day)
 
 
-def open_spells(ledger: Ledger, last_day: pl.Expr) -> pl.DataFrame:
+def open_spells(ledger: Ledger, last_day: date) -> pl.DataFrame:
     """One row per item and spell in which more than the tolerance is uncovered: item_no, first_day, end_day.
 
-    Looked at on the days on which coverage may change; a null end_day is open on the last day.
+    Coverage changes only on days on which money comes in or items come or go: only these are looked at. A null end_day
+    is open on the last day.
     """
-    changes = change_days(ledger, last_day)
+    changes = change_days(ledger, pl.lit(last_day))
     following = changes.sort("day").with_columns(next_day=pl.col("day").shift(-1).over("scope_no"))
     tolerance = ledger.units.lazy().select("unit_no", "tolerance_cents")
     is_open = pl.col("due_cents") - pl.col("covered_cents") > pl.col("tolerance_cents")

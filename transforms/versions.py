@@ -6,6 +6,8 @@ Everything here is a function of the set of rows: the order is (business date, s
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 
 from transforms.feeds import Feed
@@ -89,13 +91,22 @@ def latest(rows: pl.LazyFrame, feed: Feed) -> pl.LazyFrame:
     )
 
 
-def spans(rows: pl.LazyFrame, feed: Feed) -> pl.LazyFrame:
-    """One row per version of a key: what it says and `valid_from`, the first day on which it holds.
+def spans(rows: pl.DataFrame, feed: Feed) -> pl.DataFrame:
+    """One row per version of a key: what it says and `valid_from`, the first day on which it holds; in no order.
 
     Rows up to the last deletion are gone; equal neighbours are one version, placed where the first of them stands.
     A version holds from its valid_from, else its business date; the first one from opened_date (a customer's from the
-    beginning of time). Columns as in `rows`, sorted by key, start and order.
+    beginning of time). Columns as in `rows`. Only keys that several rows have are put in order.
     """
+    is_alone = stands_alone(rows, feed)
+    first_start = pl.col("opened_date") if "opened_date" in feed.facts else BEGINNING
+    start = pl.coalesce("valid_from", first_start, "business_date")
+    alone = rows.filter(is_alone & ~rows["is_deleted"]).with_columns(valid_from=start)
+    return pl.concat([alone, _spans(rows.filter(~is_alone).lazy(), feed, first_start).collect()])
+
+
+def _spans(rows: pl.LazyFrame, feed: Feed, first_start: pl.Expr) -> pl.LazyFrame:
+    """The same of any keys."""
     key = ["source", *feed.key]
     last_deletion = rows.filter("is_deleted").group_by(key).agg(deleted_in=pl.col("order_no").max())
     living = (
@@ -107,16 +118,21 @@ def spans(rows: pl.LazyFrame, feed: Feed) -> pl.LazyFrame:
     )
     # the rows are sorted by key here
     is_first = pl.any_horizontal(pl.col(name) != pl.col(name).shift(1) for name in key).fill_null(value=True)
-    first_start = pl.col("opened_date") if "opened_date" in feed.facts else BEGINNING
     start = pl.coalesce("valid_from", pl.when(is_first).then(first_start), "business_date")
-    return living.with_columns(valid_from=start).sort(*key, "valid_from", "order_no")
+    return living.with_columns(valid_from=start)
 
 
-def valid_at(versions: pl.LazyFrame, feed: Feed, day: pl.Expr) -> pl.LazyFrame:
+def valid_at(versions: pl.DataFrame, feed: Feed, day: date) -> pl.DataFrame:
     """One row per key: the version valid on the day; before the first start, the version that starts first.
 
-    Of versions with one start the latest in order holds.
+    Of versions with one start the latest in order holds; the only version of a key always does.
     """
+    is_alone = stands_alone(versions, feed)
+    return pl.concat([versions.filter(is_alone), _valid_at(versions.filter(~is_alone).lazy(), feed, day).collect()])
+
+
+def _valid_at(versions: pl.LazyFrame, feed: Feed, day: date) -> pl.LazyFrame:
+    """The same of any keys."""
     key = ["source", *feed.key]
     has_started = pl.col("valid_from") <= day
     earliest = pl.col("valid_from").min().over(key)

@@ -232,11 +232,11 @@ class Memory:
 
     def _customers(self, as_of: date) -> None:
         feed, table = FEEDS["customers"], TABLES["core.customers"]
-        spans = versions.spans(self.ordered(self.facts["customers"]).lazy(), feed)
-        rows = versions.valid_at(spans, feed, pl.lit(as_of)).with_columns(
+        spans = versions.spans(self.ordered(self.facts["customers"]), feed)
+        rows = versions.valid_at(spans, feed, as_of).with_columns(
             valid_from=pl.when(pl.col("valid_from") != versions.BEGINNING).then("valid_from")
         )
-        self.tables[table.name] = rows.select(table.schema.keys()).sort(table.key).collect()
+        self.tables[table.name] = rows.select(table.schema.keys()).sort(table.key)
 
     def _registers(self) -> None:
         for name, feed in FEEDS.items():

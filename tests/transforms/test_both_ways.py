@@ -17,11 +17,12 @@ from tests.slow.deliveries import Delivery, pack
 from tests.slow.ledgers import POLICY, account, installment, payment
 from tests.slow.strategies import histories, policies
 from tests.transforms.memory import ACCOUNT_FEEDS, Memory
-from transforms import references
+from transforms import references, standing, versions
 from transforms.book import Book, keep
 from transforms.feeds import Feed
 from transforms.levels import Flags, Levels
 from transforms.policy import Policy
+from transforms.settle import Settlement
 
 PLAIN = st.lists(st.tuples(st.integers(0, 400), st.integers(1, 300)), max_size=12)
 """Payments of a plain loan: days after its start, cents."""
@@ -36,7 +37,7 @@ class Taken(Memory):
 
 @contextmanager
 def the_general_way() -> Iterator[None]:
-    """No scope counts as told by levels, no row as standing alone."""
+    """No scope counts as told by levels, no row as standing alone, no account as negative for being late."""
 
     def not_regular(levels: Levels, _: object) -> Flags:
         return np.zeros(levels.units, np.bool_)
@@ -44,9 +45,16 @@ def the_general_way() -> Iterator[None]:
     def not_alone(rows: pl.DataFrame, _: Feed) -> pl.Series:
         return pl.repeat(value=False, n=rows.height, dtype=pl.Boolean, eager=True)
 
+    def asked_every_day(
+        settlement: Settlement, _: pl.DataFrame, versions: pl.DataFrame, accounts: pl.DataFrame, last_day: date
+    ) -> pl.DataFrame:
+        return standing.negative_by_days(settlement, versions, accounts, last_day)
+
     with (
         mock.patch.object(Levels, "_find_regular", not_regular),
         mock.patch.object(references, "stands_alone", not_alone),
+        mock.patch.object(versions, "stands_alone", not_alone),
+        mock.patch.object(standing, "negative_since", asked_every_day),
     ):
         yield
 

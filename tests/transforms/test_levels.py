@@ -11,7 +11,7 @@ from tests.slow.deliveries import Delivery, pack
 from tests.slow.ledgers import POLICY, account, payment, repayment
 from tests.slow.strategies import histories, policies
 from tests.transforms.memory import ACCOUNT_FEEDS, Memory
-from transforms import ledger, references, settle, standing, unrolled, versions
+from transforms import ledger, references, settle, unrolled, versions
 from transforms.feeds import FEEDS
 from transforms.policy import Policy
 
@@ -22,8 +22,8 @@ def built(policy: Policy, deliveries: list[Delivery]) -> tuple[ledger.Ledger, da
     memory = Memory(policy)
     memory.take(deliveries)
     facts = {feed.name: memory.ordered(memory.facts[feed.name]) for feed in ACCOUNT_FEEDS}
-    spans = versions.spans(facts["accounts"].lazy(), FEEDS["accounts"]).collect()
-    accounts = standing.account_at(spans, pl.lit(as_of))
+    spans = versions.spans(facts["accounts"], FEEDS["accounts"])
+    accounts = versions.valid_at(spans, FEEDS["accounts"], as_of)
     rules = policy.product_frame(accounts["product_code"].to_list()).select("product_code", "allocation")
     resolved = references.resolve(facts, accounts.join(rules, on="product_code", how="left"))
     return ledger.build(resolved, accounts, policy), as_of
@@ -47,7 +47,7 @@ def test_levels_and_unrolled_items_agree(policy: Policy, deliveries: list[Delive
 
 def assert_ways_agree(book: ledger.Ledger, as_of: date) -> None:
     """Both ways give the same figures on every day of change, settlement dates and cover of every item."""
-    settlement = settle.settle(book)
+    settlement = settle.settle(book, as_of)
     days = unrolled.change_days(book, pl.lit(as_of)).select("day").unique()
     moments = (
         book.units.join(days, how="cross")
@@ -55,7 +55,8 @@ def assert_ways_agree(book: ledger.Ledger, as_of: date) -> None:
         .select("unit_no", "day")
     )
     assert settlement.figures(moments).equals(unrolled.figures(book, moments))
-    assert settlement.settled_dates(as_of).equals(unrolled.settled_dates(book, pl.lit(as_of)))
+    spells = unrolled.open_spells(book, as_of)
+    assert settlement.settled_dates().equals(unrolled.settled_dates(book.items, spells, as_of))
     scopes = book.items.select("scope_no", day=pl.lit(as_of)).unique()
     expected = unrolled.cover(book, scopes).select("item_no", "covered_cents").sort("item_no")
     found = settlement.covered(as_of).join(expected, on="item_no", how="full", coalesce=True, suffix="_expected")
@@ -67,8 +68,8 @@ def assert_ways_agree(book: ledger.Ledger, as_of: date) -> None:
 @given(policies(), histories())
 def test_most_scopes_are_regular(policy: Policy, deliveries: list[Delivery]) -> None:
     """Loans of one plan without chargebacks always are."""
-    book, _ = built(policy, deliveries)
-    levels = settle.settle(book).levels
+    book, as_of = built(policy, deliveries)
+    levels = settle.settle(book, as_of).levels
     several = book.items.filter(pl.col("exists_to").is_not_null() | pl.col("is_chargeback"))
     plain = book.units.filter(pl.col("allocation") == "loan").join(several, on="scope_no", how="anti")
     assert levels.is_regular[plain["scope_no"].to_numpy()].all()
