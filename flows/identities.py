@@ -31,5 +31,8 @@ def identities(lake: Lake, vault: Vault, day: date, known: int | None = None) ->
     rows = vault.scan()
     if known is not None:
         rows = rows.filter(pl.col("run_no") <= known)
-    spans = versions.spans(rows.join(delivery_order(lake).lazy(), on="delivery_no").collect(), IDENTITIES)
+    ordered = rows.join(delivery_order(lake).lazy(), on="delivery_no").select(
+        *IDENTITIES.facts, "business_date", "order_no", "line_number"
+    )
+    spans = versions.spans(ordered.collect(), IDENTITIES)
     return versions.valid_at(spans, IDENTITIES, day).select(COLUMNS).sort("source", "customer_id")

@@ -100,7 +100,7 @@ def settle(ledger: Ledger, last_day: date) -> Settlement:
         items=ledger.items.join(irregular, on="scope_no", how="semi", maintain_order="left"),
         credits=ledger.credits.join(irregular, on="scope_no", how="semi", maintain_order="left"),
     )
-    changes = change_days(ledger, pl.lit(date.max))
+    changes = change_days(ledger, date.max)
     return Settlement(ledger, levels, rest, changes, last_day, unrolled.open_spells(rest, last_day))
 
 

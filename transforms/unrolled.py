@@ -249,7 +249,7 @@ def settled_dates(items: pl.DataFrame, spells: pl.DataFrame, last_day: date) -> 
     )
 
 
-def change_days(ledger: Ledger, last_day: pl.Expr) -> pl.DataFrame:
+def change_days(ledger: Ledger, last_day: date) -> pl.DataFrame:
     """Distinct scope_no and day, up to the last day, on which coverage may change."""
     ends = ledger.items.filter(pl.col("exists_to").is_not_null())
     places = [
@@ -274,7 +274,7 @@ def open_spells(ledger: Ledger, last_day: date) -> pl.DataFrame:
     Coverage changes only on days on which money comes in or items come or go: only these are looked at. A null end_day
     is open on the last day.
     """
-    changes = change_days(ledger, pl.lit(last_day))
+    changes = change_days(ledger, last_day)
     following = changes.sort("day").with_columns(next_day=pl.col("day").shift(-1).over("scope_no"))
     tolerance = ledger.units.lazy().select("unit_no", "tolerance_cents")
     is_open = pl.col("due_cents") - pl.col("covered_cents") > pl.col("tolerance_cents")

@@ -77,7 +77,7 @@ def stands_alone(rows: pl.DataFrame, feed: Feed) -> pl.Series:
 
     Keys are told apart by their hash, which is cheap; of two that share one by chance both count as not alone.
     """
-    hashes = rows.select(pl.struct("source", *feed.key).hash()).to_series()
+    hashes = rows.select(hashed(["source", *feed.key])).to_series()
     ordered = hashes.sort()
     repeated = ordered.filter(ordered == ordered.shift(1)).unique()
     return ~hashes.is_in(repeated.implode())

@@ -48,7 +48,7 @@ def test_levels_and_unrolled_items_agree(policy: Policy, deliveries: list[Delive
 def assert_ways_agree(book: ledger.Ledger, as_of: date) -> None:
     """Both ways give the same figures on every day of change, settlement dates and cover of every item."""
     settlement = settle.settle(book, as_of)
-    days = unrolled.change_days(book, pl.lit(as_of)).select("day").unique()
+    days = unrolled.change_days(book, as_of).select("day").unique()
     moments = (
         book.units.join(days, how="cross")
         .filter((pl.col("start") <= pl.col("day")).fill_null(value=True))
