@@ -25,10 +25,11 @@ run: setup
 
 # the contracts' checker is installed while everything else is checked; a file of tests stays in one process: what its
 # tests begin from is made once, and one follows the other. Files come by name: by number of tests, as is usual, the
-# longest tests would come last, and one process would wait for the other
+# longest tests would come last, and one process would wait for the other. A process that dies ends the run with the name
+# of its test: one that takes its place may wait for ever, and what killed the first is not to be run over
 test: setup
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target checked $(CHECKER)/.made
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow' --durations 20
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -m 'not slow' --durations 20
 
 checked: lint types imports docs-check
 
@@ -72,7 +73,7 @@ $(CHECKER)/.made: constraints-contract.txt
 	@touch $(CHECKER)/.made
 
 test-slow: setup
-	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart 0 -m slow
 
 bench: setup $(PEERS)/.made
 	$(BIN)/python -m bench.startup

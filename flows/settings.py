@@ -6,7 +6,8 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, ByteSize, Field, SecretStr, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import flows
@@ -20,7 +21,23 @@ from transforms.policy import Policy, PolicyError, mistakes, parse_policy
 from transforms.sharing.institution import Institution, InstitutionError, parse_institution
 
 DEFAULT_POLICY = "cn-2023"
+LEAST_MEMORY = "64MB"
+"""What DuckDB may hold at the least: with a few megabytes it fails amid a commit, and may crash the process then."""
 _SECRETS = ("person_key", "person_key_before", "vault_key", "vault_key_before")
+
+
+def _enough(memory: str) -> str:
+    """The setting, if DuckDB can work with so much; else an error of pydantic."""
+    bytes_of = TypeAdapter(ByteSize).validate_python
+    if memory.endswith("%"):
+        import psutil  # most settings name no share
+
+        held = float(memory[:-1]) / 100 * psutil.virtual_memory().total
+    else:
+        held = bytes_of(memory)
+    if held < bytes_of(LEAST_MEMORY):
+        raise PydanticCustomError("memory", f"is less than the {LEAST_MEMORY} that DuckDB needs at the least")
+    return memory
 
 
 class Settings(BaseSettings):
@@ -50,7 +67,7 @@ class Settings(BaseSettings):
     """Key of the vault, of 32 characters or more; empty: the key file."""
     vault_key_before: Annotated[SecretStr, Field(min_length=32)] | None = None
     """The key that vault_key takes the place of, while `tally keys rotate` runs."""
-    memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$")] | None = None
+    memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?([KMGT]i?B|%)$"), AfterValidator(_enough)] | None = None
     """Memory that DuckDB may use before it spills to disk; empty: as much as a night of its kind needs."""
 
     @classmethod

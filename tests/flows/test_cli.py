@@ -275,7 +275,12 @@ def test_mistakes_of_other_kinds(story: Story, tmp_path: Path) -> None:
         f"{nowhere} cannot be read (": ("init", nowhere, "--source", "new", *here),
     }.items():
         assert_plain(tally(*words), said)
-    for name, value in (("TALLY_MEMORY", "lots"), ("TALLY_PERSON_KEY", "")):
+    for name, value in (
+        ("TALLY_MEMORY", "lots"),
+        ("TALLY_MEMORY", "1MB"),
+        ("TALLY_MEMORY", "0%"),
+        ("TALLY_PERSON_KEY", ""),
+    ):
         assert_plain(tally("nightly", *day, *landing, *here, **{name: value}), name)
         assert_plain(tally("runs", *here, **{name: value}), name)
 

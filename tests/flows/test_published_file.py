@@ -13,8 +13,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from flows import judging
 from flows.errors import TryAgain
+from flows.run import Run
+from flows.stores.limited import limited
 from flows.stores.warehouse import Warehouse
+from tests.flows.hungry import hungry
 from tests.flows.small import GOOD, MONEY, land_base
 from tests.nights import Bank
 from transforms.tables import TABLES
@@ -98,17 +102,41 @@ def test_a_run_that_reads_spills_apart_from_other_readers(bank: Bank) -> None:
     assert not (bank.warehouse / "tally.duckdb.tmp").exists()
 
 
-@pytest.mark.parametrize("memory", ["1MB", "3MB"])
-def test_too_little_memory_is_a_sentence(bank: Bank, tmp_path: Path, memory: str) -> None:
+@pytest.mark.parametrize(("owner", "name"), [(judging, "limited"), (Run, "reader"), (Run, "open_next")])
+def test_too_little_memory_is_a_sentence(
+    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: object, name: str
+) -> None:
     """Wherever in the night it is that DuckDB has not enough; what was published stands."""
-    poor = Bank(tmp_path, {"memory": memory})
+    poor = Bank(tmp_path, {"memory": "64MB"})
     shutil.copytree(bank.root, tmp_path, dirs_exist_ok=True)
     payment(poor, 9, "2026-02-14")
-    with pytest.raises(
-        TryAgain, match=rf"needed more than the {memory} of memory .* TALLY_MEMORY=4GB, and run the same command"
-    ):
-        poor.night("2026-02-14")
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, hungry(getattr(owner, name)))
+        with pytest.raises(
+            TryAgain, match=r"needed more than the 64MB of memory .* TALLY_MEMORY=4GB, and run the same command"
+        ):
+            poor.night("2026-02-14")
     assert poor.ask(COUNT) == bank.ask(COUNT)
+    assert poor.night("2026-02-14").run is not None, "so much is enough for so small a book"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (duckdb.OutOfMemoryException("could not allocate block"), TryAgain, "needed more than the 64MB"),
+        (
+            duckdb.TransactionException("Failed to commit: failed to pin block\n* (SET memory_limit='...GB')"),
+            TryAgain,
+            "needed more than the 64MB",
+        ),
+        (duckdb.TransactionException("Failed to commit: conflict"), duckdb.TransactionException, "conflict"),
+    ],
+)
+def test_errors_of_memory_are_told_from_others(error: duckdb.Error, kind: type[Exception], said: str) -> None:
+    with pytest.raises(kind, match=said), limited(":memory:", "64MB") as connection:
+        raise error
+    with pytest.raises(duckdb.ConnectionException, match="closed"):
+        connection.execute("SELECT 1")
 
 
 def test_leavings_are_swept_at_the_next_start(bank: Bank) -> None:

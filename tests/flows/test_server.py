@@ -180,14 +180,14 @@ def test_a_second_run_at_once_is_locked_out(server: Server, bank: Bank) -> None:
 def test_a_command_that_fails_ends_with_its_sentence(server: Server, bank: Bank) -> None:
     """Else DuckDB prints pages at the end, of connections that the frames of Prefect's kept error still hold."""
     bank.land("accounts_20260212.csv", ACCOUNTS)
-    command = [sys.executable, "-m", "flows.cli", "nightly", "--as-of", "2026-02-12", "--landing", str(bank.landing)]
+    command = [sys.executable, "-m", "tests.flows.hungry", "nightly", "--as-of", "2026-02-12"]
     done = subprocess.run(
-        [*command, "-w", str(bank.warehouse)],
-        env={**server.environment, "TALLY_MEMORY": "1MB"},
+        [*command, "--landing", str(bank.landing), "-w", str(bank.warehouse)],
+        env={**server.environment, "TALLY_MEMORY": "64MB"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 3
     last = done.stderr.rstrip().splitlines()[-1]
-    assert last.startswith("tally: DuckDB needed more than the 1MB of memory")
+    assert last.startswith("tally: DuckDB needed more than the 64MB of memory")
