@@ -105,7 +105,6 @@ def main() -> None:
         app()
     except TallyError as error:
         typer.echo(f"tally: {harmless(str(error))}", err=True)
-        _let_go(error)
         sys.exit(error.exit_code)
     except Exception:  # noqa: BLE001 - whatever it is, the exit code must say that nothing was published
         import traceback
@@ -117,16 +116,6 @@ def main() -> None:
         sys.exit(EXIT_TRY_AGAIN)
     finally:
         gc.enable()
-
-
-def _let_go(error: BaseException) -> None:
-    """Frees what the frames of an error hold: DuckDB prints pages about connections that are there at the very end."""
-    import traceback
-
-    held: BaseException | None = error
-    while held is not None:
-        traceback.clear_frames(held.__traceback__)
-        held = held.__cause__ or held.__context__
 
 
 @app.command()

@@ -178,7 +178,7 @@ def test_a_second_run_at_once_is_locked_out(server: Server, bank: Bank) -> None:
 
 
 def test_a_command_that_fails_ends_with_its_sentence(server: Server, bank: Bank) -> None:
-    """Else DuckDB prints pages at the end, of connections that the frames of Prefect's kept error still hold."""
+    """DuckDB up to 2.0.0 printed pages after it, of connections that the frames of Prefect's kept error still held."""
     bank.land("accounts_20260212.csv", ACCOUNTS)
     command = [sys.executable, "-m", "tests.flows.hungry", "nightly", "--as-of", "2026-02-12"]
     done = subprocess.run(
