@@ -18,7 +18,7 @@ from flows.stores.warehouse import Warehouse
 
 def run_demo(folder: Path) -> Callable[[], None]:
     """Writes and runs the three nights below the folder, those already published left out; what shows the result."""
-    settings = Settings(landing=folder / "landing", warehouse=folder / "warehouse")
+    settings = Settings.given(landing=folder / "landing", warehouse=folder / "warehouse")
     published = Warehouse(settings.warehouse).published()
     nights = [night for night in DEMO_NIGHTS if published is None or night >= published.as_of]
     reports = []

@@ -283,6 +283,7 @@ def test_mistakes_of_other_kinds(story: Story, tmp_path: Path) -> None:
     ):
         assert_plain(tally("nightly", *day, *landing, *here, **{name: value}), name)
         assert_plain(tally("runs", *here, **{name: value}), name)
+        assert_plain(tally("demo", tmp_path / "demo", **{name: value}), name)
 
 
 @pytest.mark.parametrize(
