@@ -25,8 +25,8 @@ run: setup
 
 # the contracts' checker is installed while everything else is checked; a file of tests stays in one process: what its
 # tests begin from is made once, and one follows the other. Files come by name: by number of tests, as is usual, the
-# longest tests would come last, and one process would wait for the other. A process that dies ends the run with the name
-# of its test: one that takes its place may wait for ever, and what killed the first is not to be run over
+# longest tests would come last, and one process would wait for the other. A process that dies is not replaced: its test is
+# named, the other goes on alone, and the run ends; one that takes its place may wait for ever
 test: setup
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target checked $(CHECKER)/.made
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -m 'not slow' --durations 20
